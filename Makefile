@@ -1,0 +1,87 @@
+# Slipway. `make` builds both programs; `make check` runs the tests; CONTRIBUTING is docs/style.md.
+BUILD ?= build
+CC ?= cc
+OPT ?= -O2 -g
+WARN = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wwrite-strings -Wvla -Werror
+HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -Ilib -I. -pthread $(SANITIZE) $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
+LIB_LIBS = -lcurl -ljansson -lyaml -larchive -lcrypto
+SERVICE_LIBS = -lmicrohttpd -lsqlite3
+
+LIB_C := $(shell find lib -name '*.c')
+ACTION_C := $(filter-out action/main.c,$(wildcard action/*.c))
+SERVICE_C := $(filter-out service/main.c,$(wildcard service/*.c))
+TEST_C := $(wildcard tests/unit/*.c tests/contract/*.c)
+FUZZ_C := $(wildcard tests/fuzz/*.c)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+ARCHIVES = $(BUILD)/action.a $(BUILD)/service.a $(BUILD)/lib.a
+TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%.t,$(TEST_C))
+
+.PHONY: all tests check asan ubsan tsan valgrind lint fuzz crash bench cover docs image install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/slipway $(BUILD)/slipwayd
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/lib.a: $(call objects,$(LIB_C))
+$(BUILD)/action.a: $(call objects,$(ACTION_C))
+$(BUILD)/service.a: $(call objects,$(SERVICE_C))
+$(BUILD)/%.a:
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/slipway: $(BUILD)/action/main.o $(BUILD)/action.a $(BUILD)/lib.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS)
+
+$(BUILD)/slipwayd: $(BUILD)/service/main.o $(BUILD)/service.a $(BUILD)/lib.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
+
+$(BUILD)/tests/%.t: $(BUILD)/tests/%.o $(ARCHIVES)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
+$(BUILD)/tests/%.o: CFLAGS_ALL += -Itests
+
+tests: $(TESTS)
+
+# make check T=store runs only the tests whose name holds "store".
+check: all tests
+	BUILD=$(BUILD) scripts/run-tests $(T)
+
+asan:
+	$(MAKE) check BUILD=build/asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+ubsan:
+	$(MAKE) check BUILD=build/ubsan OPT='-O1 -g' HARDEN= SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all'
+tsan:
+	$(MAKE) check BUILD=build/tsan OPT='-O1 -g' HARDEN= SANITIZE='-fsanitize=thread'
+
+# make fuzz F=event S=60: one target for so many seconds; without F, all of them.
+fuzz:
+	scripts/fuzz $(or $(F),all) $(or $(S),60)
+
+lint:
+	scripts/lint
+crash: all
+	scripts/crash $(or $(N),60)
+bench: all
+	scripts/bench
+cover:
+	$(MAKE) check BUILD=build/cover OPT='-O0 -g --coverage' HARDEN= LDFLAGS=--coverage
+	gcovr --object-directory build/cover -e tests --txt
+
+compile_commands.json: FORCE
+	bear -- $(MAKE) -B all tests
+FORCE:
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 755 $(BUILD)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
+	install -D -m 755 $(BUILD)/slipwayd $(DESTDIR)$(PREFIX)/bin/slipwayd
+
+clean:
+	rm -rf build compile_commands.json
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

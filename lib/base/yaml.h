@@ -1,0 +1,33 @@
+#ifndef BASE_YAML_H
+#define BASE_YAML_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/*
+ * YAML as JSON values with their positions. One document; mappings become objects, sequences arrays,
+ * every scalar a string (so `on` and `no` stay what they are), an empty plain scalar or `~` null.
+ * Aliases, anchors, tags, merge keys, duplicate keys and keys that aren't scalars are refused, and so
+ * is nesting over 32 and a text over 1 MiB.
+ */
+
+/** Where each value and key stands, by JSON pointer (RFC 6901). */
+struct yaml_marks;
+struct mistakes;
+
+/** 0; or -1 with every mistake that was found in *mistakes (and *err the first). */
+int yaml_parse(json_t **out, struct yaml_marks **marks, const char *text, size_t size,
+	       struct mistakes *mistakes, struct err *err) MUST_CHECK;
+
+/** Line and column (from 1) of the value, or of the key; of the nearest parent when it isn't there. */
+void yaml_mark(const struct yaml_marks *marks, const char *pointer, bool key, unsigned *line,
+	       unsigned *column);
+
+void yaml_marks_free(struct yaml_marks *marks);
+DEFINE_FREEP(struct yaml_marks, yaml_marks_free);
+
+#endif

@@ -1,0 +1,69 @@
+#ifndef PIPELINE_PROJECT_H
+#define PIPELINE_PROJECT_H
+
+#include "base/fields.h"
+#include "base/mistakes.h"
+#include "target/target.h"
+
+/* slipway.yml, read and checked. All of it lives in one arena. */
+
+struct project_environment {
+	const char *name;
+	const struct target *target;
+	void *settings; /* of target->fields */
+};
+
+struct project_build {
+	const char *const *run; /* argv; NULL */
+	const char *dockerfile; /* NULL */
+	int64_t timeout;
+};
+
+struct project_command {
+	const char *const *run;
+	int64_t timeout;
+};
+
+struct project_service {
+	const char *name;
+	const char *path;	/* folder relative to the repository's root; "." */
+	const char *const *watch; /* more paths whose changes concern it; may be NULL */
+	struct project_build *build;	  /* NULL: nothing to build */
+	struct project_command *test, *release; /* NULL: none */
+	const char *const *start;
+	struct health health;
+	const struct field_pair *env;
+	const char *const *secrets;	/* names; NULL */
+	const char *const *needs;	/* names of services; NULL */
+	struct project_environment *environments;
+	size_t environment_count;
+};
+
+struct project {
+	struct project_service *services;
+	size_t service_count;
+};
+
+/** Read slipway.yml. `name` is used in messages. -1 with all mistakes in *mistakes. */
+int project_read(struct project **out, const char *name, const char *text, size_t size,
+		 struct arena *arena, struct mistakes *mistakes, struct err *err) MUST_CHECK;
+
+/** The same from a file. ERR_ABSENT when there is none. */
+int project_load(struct project **out, const char *path, struct arena *arena,
+		 struct mistakes *mistakes, struct err *err) MUST_CHECK;
+
+/** NULL when there is none of that name. */
+const struct project_service *project_service(const struct project *project, const char *name);
+const struct project_environment *project_environment(const struct project_service *service,
+						      const char *name);
+
+/** Does a change of these files (relative to the repository's root) concern the service? */
+bool project_concerns(const struct project_service *service, const char *const *paths);
+
+/** The JSON Schema (draft-07) of slipway.yml; new reference. */
+json_t *project_schema(void);
+
+/** The settings of slipway.yml as Markdown, for docs/. */
+void project_markdown(struct buf *out);
+
+#endif
