@@ -35,6 +35,7 @@ struct delivery {
 	size_t size;
 	int secret;		/* index of the secret that signed it, within its hook */
 	bool duplicate;		/* set by record: this guid was seen before */
+	struct err err;		/* set by record: why this one alone isn't recorded; ERR_NONE when it is */
 };
 
 /** What a delivery, or a person, asks for. */
@@ -64,7 +65,8 @@ struct store_filter {
 };
 
 struct store {
-	/** Record a batch in one transaction with one fsync; marks the ones seen before. */
+	/** Record a batch in one transaction with one fsync; marks the ones seen before, and the ones that can't be
+	 * recorded through a fault of their own (the others are). -1: none was. */
 	int (*record)(struct store *store, struct delivery *batch, size_t count, int64_t now,
 		      struct err *err);
 
@@ -81,11 +83,16 @@ struct store {
 	/**
 	 * Turn it into `count` deployments, and mark it routed with the reason, in one transaction.
 	 * An order whose dedupe exists already is skipped; an older queued one of its service and environment
-	 * becomes superseded. `repository` may be NULL. `made` gets how many are new.
+	 * becomes superseded. `repository` may be NULL. `made` gets how many are new. The delivery's state is
+	 * `deployed` when there is one, else `ignored`. STORE_DUPLICATE: it was routed before, nothing is done.
 	 */
 	int (*route)(struct store *store, const char *guid, const char *repository,
 		     const struct order *orders, size_t count, const char *why, int64_t now, size_t *made,
 		     struct err *err);
+
+	/** It can't be routed, ever: its state is `failed`, with the reason. `repository` may be NULL. */
+	int (*give_up)(struct store *store, const char *guid, const char *repository, const char *why,
+		       struct err *err);
 
 	/** A person's order: *id of the deployment. STORE_DUPLICATE: dedupe exists, *id is that one; and
 	 * STORE_CONFLICT when it exists and asks for something else. */
@@ -98,7 +105,8 @@ struct store {
 	int (*claim)(struct store *store, const char *worker, struct instant now, int64_t lease_ms,
 		     struct claim *out, struct arena *arena, struct err *err);
 
-	/** Extend the lease; STORE_LOST if another worker has it now: stop. */
+	/** Extend the lease; STORE_LOST if another worker has it now: stop. (Not flushed: another boot voids all
+	 * leases anyway.) */
 	int (*renew)(struct store *store, const struct claim *claim, int64_t until_ticks, struct err *err);
 
 	/** Save progress and extend the lease. STORE_LOST as above. */
@@ -112,11 +120,13 @@ struct store {
 	/** A worker is known to be dead: its leases end now. */
 	int (*release)(struct store *store, const char *worker, struct err *err);
 
-	/** Append to the deployment's log. After 8 MiB the rest is dropped, with one line that says so. */
+	/** Append to the deployment's log. After 8 MiB the rest is dropped, with one line that says so. Not flushed:
+	 * a power cut may take the last lines, a killed process doesn't. STORE_LOST as above. */
 	int (*append_log)(struct store *store, const struct claim *claim, const char *bytes, size_t size,
 			  struct err *err);
 
-	/** Reading, for the API: JSON objects in the forms of interfaces.md, new references. */
+	/** Reading, for the API: JSON objects in the forms of interfaces.md, new references. A limit of 0 is 50, the
+	 * most is 200. `log` appends at most `limit` bytes from that offset on, nothing at its end. */
 	int (*deployments)(struct store *store, const struct store_filter *filter, json_t **list,
 			   struct err *err);
 	int (*deployment)(struct store *store, int64_t id, json_t **out, struct err *err); /* ERR_ABSENT */
@@ -146,7 +156,8 @@ struct store {
 	/** Does it take writes right now? */
 	int (*ready)(struct store *store, struct err *err);
 
-	/** Forget deliveries and logs older than this; never the dedupe keys of the last 30 days. */
+	/** Forget bodies and logs older than this, and deliveries 30 days older still (their guids are what dedupes);
+	 * never a delivery that isn't routed. Only so much per call: STORE_EMPTY when nothing is left to forget. */
 	int (*expire)(struct store *store, int64_t before, struct err *err);
 
 	void (*free)(struct store *store);

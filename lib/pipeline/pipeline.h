@@ -51,6 +51,7 @@ struct plan {
 /** What is kept between steps, so that another worker can go on: a JSON text. */
 struct progress {
 	const char *version, *previous, *url, *memo, *folder;
+	const char *target; /* its name, once FETCH has read the project */
 };
 
 /** Who is told. action/ prints, service/ writes the store. */
