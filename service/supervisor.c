@@ -13,10 +13,10 @@
 #include "service/bind.h"
 #include "service/roles.h"
 
-#define BACKOFF_FIRST 100    /* milliseconds before a role that died is started again, */
-#define BACKOFF_LAST 10000   /* doubled up to this while it goes on dying young */
-#define STEADY 10000	     /* milliseconds after which a role counts as steady again */
-#define ROLES_MAX 66	     /* listener, router, 64 workers */
+#define BACKOFF_FIRST 100   /* milliseconds before a role that died is started again, */
+#define BACKOFF_LAST  10000 /* doubled up to this while it goes on dying young */
+#define STEADY        10000 /* milliseconds after which a role counts as steady again */
+#define ROLES_MAX     66    /* listener, router, 64 workers */
 
 struct role {
 	char name[24]; /* "listener", "router", "worker-1" */
@@ -54,8 +54,8 @@ static int text_of(const struct settings *settings, struct err *err)
 
 static int start(struct supervisor *self, struct role *role, struct err *err)
 {
-	const char *const argv[] = {self->program, "--role",		 role->name,
-				    "--config",	   self->settings->file, NULL};
+	const char *const argv[] = {self->program,        "--role", role->name, "--config",
+				    self->settings->file, NULL};
 	bool listens = strcmp(role->name, "listener") == 0;
 	const int keep[] = {self->text, self->socket};
 
@@ -98,7 +98,7 @@ static void plan_restart(struct role *role, int status)
 	if (well || now - role->started > STEADY)
 		role->backoff = 0;
 	role->due = now + (well ? 0 : role->backoff);
-	role->backoff = !role->backoff			   ? BACKOFF_FIRST
+	role->backoff = !role->backoff                     ? BACKOFF_FIRST
 			: role->backoff * 2 < BACKOFF_LAST ? role->backoff * 2
 							   : BACKOFF_LAST;
 	if (well)
@@ -159,7 +159,8 @@ static struct role *find_or_add(struct supervisor *self, const char *name)
 	return &self->roles[self->count++];
 }
 
-/* The roles that the settings ask for; the others leave when they have finished what they are at. */
+/* The roles that the settings ask for; the others leave when they have finished what they are at.
+ */
 static void choose_roles(struct supervisor *self)
 {
 	char name[24];
@@ -220,7 +221,8 @@ static void handle(struct supervisor *self, int signal)
 		else
 			log_info("settings loaded again", "file", self->settings->file);
 	} else if (signal == SIGTERM || signal == SIGINT) {
-		/* The second time is for those who can't wait: the deployments go on after the next start. */
+		/* The second time is for those who can't wait: the deployments go on after the next
+		 * start. */
 		signal_all(self, self->stopping ? SIGKILL : SIGTERM);
 		if (!self->stopping)
 			log_info("stopping: running deployments end first; again to stop at once");
@@ -255,7 +257,8 @@ static char *own_program(struct err *err)
 	return xstrdup(path);
 }
 
-/* The data folder is ours alone: two slipwayd on one store would each restart the other's workers. */
+/* The data folder is ours alone: two slipwayd on one store would each restart the other's workers.
+ */
 static int take_data(const struct settings *settings, int *lock, struct err *err)
 {
 	autofree char *path = file_join(settings->data, "slipwayd.lock");
@@ -265,7 +268,8 @@ static int take_data(const struct settings *settings, int *lock, struct err *err
 	*lock = file_lock(path, false, err);
 	if (*lock < 0 && err->kind == ERR_CONFLICT)
 		return err_set(err, ERR_CONFLICT, 0,
-			       "another slipwayd runs with data folder %s: stop it first", settings->data);
+			       "another slipwayd runs with data folder %s: stop it first",
+			       settings->data);
 	return *lock < 0 ? -1 : 0;
 }
 

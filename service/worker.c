@@ -11,9 +11,9 @@
 #include "service/sources.h"
 #include "service/store.h"
 
-#define LEASE 30000	    /* milliseconds; renewed three times in that */
-#define POLL 200	    /* milliseconds between looks at an empty queue */
-#define LOG_EVERY 250	    /* milliseconds that lines of the log may wait for each other */
+#define LEASE     30000 /* milliseconds; renewed three times in that */
+#define POLL      200   /* milliseconds between looks at an empty queue */
+#define LOG_EVERY 250   /* milliseconds that lines of the log may wait for each other */
 #define LOG_PIECE (32 * 1024)
 
 /* The observer of one deployment: keeps the lease, writes the log. */
@@ -33,8 +33,10 @@ static void write_log(struct job *job)
 	job->written = clock_ticks(&clock_system);
 	if (job->lines.size == 0)
 		return;
-	/* A log that can't be written doesn't stop a deployment; a state that can't be does (see ended). */
-	if (job->store->append_log(job->store, job->claim, job->lines.data, job->lines.size, &err) < 0)
+	/* A log that can't be written doesn't stop a deployment; a state that can't be does (see
+	 * ended). */
+	if (job->store->append_log(job->store, job->claim, job->lines.data, job->lines.size, &err)
+	    < 0)
 		log_warn("a deployment's log could not be written", "error", err.text);
 	buf_clear(&job->lines);
 }
@@ -84,13 +86,14 @@ static int job_alive(struct observer *observer)
 		write_log(job);
 	if (!job->lost && now - job->renewed > LEASE / 3) {
 		job->renewed = now;
-		job->lost = job->store->renew(job->store, job->claim, now + LEASE, &err) == STORE_LOST;
+		job->lost =
+			job->store->renew(job->store, job->claim, now + LEASE, &err) == STORE_LOST;
 	}
 	return job->lost ? OBSERVER_LOST : 0;
 }
 
-/* Values of the repository's secrets, which become part of the plan; the arena's, so not wiped one by one:
- * the process ends with the deployment. */
+/* Values of the repository's secrets, which become part of the plan; the arena's, so not wiped one
+ * by one: the process ends with the deployment. */
 static int load_secrets(const struct settings_repository *repository, struct redactor *redactor,
 			struct arena *arena, const struct field_pair **out, struct err *err)
 {
@@ -155,8 +158,8 @@ static void report(const struct claim *claim, const struct result *result)
 
 	snprintf(id, sizeof id, "%lld", (long long)claim->deployment);
 	log_info("deployment ended", "id", id, "repository", order->repository, "service",
-		 order->service, "environment", order->environment, "commit", order->commit, "state",
-		 outcome_state(result->outcome), "error",
+		 order->service, "environment", order->environment, "commit", order->commit,
+		 "state", outcome_state(result->outcome), "error",
 		 result->err.kind == ERR_NONE ? NULL : result->err.text);
 }
 
@@ -219,7 +222,8 @@ static int take_one(const struct settings *settings, struct store *store, const 
 	work = xprintf("%s/work/%lld", settings->data, (long long)claim.deployment);
 	got = store->finish(store, &claim, &result, clock_now(&clock_system), err);
 	if (got < 0)
-		return err_within(err, "store how deployment %lld ended", (long long)claim.deployment);
+		return err_within(err, "store how deployment %lld ended",
+				  (long long)claim.deployment);
 	report(&claim, &result);
 	if (file_remove_tree(work, err) < 0)
 		log_warn("can't remove a work folder", "error", err->text);
@@ -233,7 +237,8 @@ int worker_main(const struct settings *settings, const char *name, struct err *e
 
 	if (store_open(&store, settings_store(settings, arena), err) < 0)
 		return -1;
-	/* There is one process of our name at a time: whatever it held, its earlier self is dead. */
+	/* There is one process of our name at a time: whatever it held, its earlier self is dead.
+	 */
 	if (store->release(store, name, err) < 0)
 		return -1;
 	while (!role_stopping) {
