@@ -89,11 +89,13 @@ const char *call_query(const struct server_request *request, const char *name);
 void reply_problem(struct reply *reply, int status, const char *title, const char *detail_fmt, ...)
 	PRINTF_LIKE(4, 5);
 
+/** How many connections are open now. */
 unsigned server_connections(const struct server *server);
 
 /** Stop accepting and let open requests end, for at most so many seconds. */
 void server_drain(struct server *server, int64_t seconds);
 
+/** End it: what is still open is cut. NULL is fine. */
 void server_stop(struct server *server);
 
 #endif

@@ -75,11 +75,13 @@ struct settings {
 int settings_load(struct settings **out, const char *path, struct arena *arena,
 		  struct mistakes *mistakes, struct err *err) MUST_CHECK;
 
+/** The repository of that name, or NULL. */
 const struct settings_repository *settings_repository(const struct settings *settings, const char *name);
 
 /** The store's URL: sqlite in the data folder, or as given. */
 const char *settings_store(const struct settings *settings, struct arena *arena);
 
+/** The settings of slipwayd.yml as Markdown, and as a JSON Schema (draft-07; new reference). */
 void settings_markdown(struct buf *out);
 json_t *settings_schema(void);
 

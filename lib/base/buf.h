@@ -20,6 +20,7 @@ struct buf {
 		.limit = (max)                                                                     \
 	}
 
+/** Append bytes, a text, a character, a formatted text. */
 void buf_add(struct buf *buf, const void *bytes, size_t size);
 void buf_adds(struct buf *buf, const char *s);
 void buf_addc(struct buf *buf, char c);

@@ -10,6 +10,7 @@
 #define SHA256_SIZE 32
 #define SHA256_HEX_SIZE 65 /* with its NUL */
 
+/** The SHA-256 digest (FIPS 180-4), as bytes or as lower-case hex. */
 void sha256(const void *bytes, size_t size, uint8_t out[SHA256_SIZE]);
 void sha256_hex(const void *bytes, size_t size, char out[SHA256_HEX_SIZE]);
 

@@ -28,6 +28,7 @@ int file_remove_tree(const char *path, struct err *err) MUST_CHECK;
  * level left out, NULL-ended, may be NULL. */
 int file_copy_tree(const char *from, const char *to, const char *const *skip, struct err *err) MUST_CHECK;
 
+/** Is there anything of that name (a dangling link isn't)? */
 bool file_exists(const char *path);
 
 /** Open below `dir` without ever leaving it or following a link out of it (openat2 RESOLVE_BENEATH).

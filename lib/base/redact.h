@@ -33,6 +33,7 @@ struct redact_stream {
 	struct buf held;
 };
 
+/** Begin; add pieces; end. What can be decided is appended to *out each time. */
 void redact_stream_begin(struct redact_stream *stream, const struct redactor *redactor);
 void redact_stream_add(struct redact_stream *stream, const char *bytes, size_t size, struct buf *out);
 void redact_stream_end(struct redact_stream *stream, struct buf *out);

@@ -27,6 +27,7 @@ int yaml_parse(json_t **out, struct yaml_marks **marks, const char *text, size_t
 void yaml_mark(const struct yaml_marks *marks, const char *pointer, bool key, unsigned *line,
 	       unsigned *column);
 
+/** NULL is fine. */
 void yaml_marks_free(struct yaml_marks *marks);
 DEFINE_FREEP(struct yaml_marks, yaml_marks_free);
 

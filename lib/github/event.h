@@ -54,6 +54,7 @@ int event_read(struct event *out, const char *name, const json_t *payload, struc
 int event_payload(json_t **out, const char *content_type, const char *body, size_t size,
 		  struct err *err) MUST_CHECK;
 
+/** "push", …; "other" */
 const char *event_kind_name(enum event_kind kind);
 
 #endif

@@ -11,6 +11,7 @@
  */
 struct signature_keys; /* prepared; read-only after creation, so threads share it */
 
+/** Prepare that many secrets, which are copied. */
 struct signature_keys *signature_keys_new(const char *const *secrets, size_t count);
 void signature_keys_free(struct signature_keys *keys);
 DEFINE_FREEP(struct signature_keys, signature_keys_free);

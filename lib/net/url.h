@@ -16,6 +16,7 @@ struct url {
 	const char *query;	   /* without '?'; NULL when absent */
 };
 
+/** Take it apart. ERR_USAGE when it isn't an absolute URL with a host. */
 int url_parse(struct url *out, const char *text, struct arena *arena, struct err *err) MUST_CHECK;
 
 /** Append percent-encoded: all but the unreserved characters of RFC 3986 (and '/', when `path`). */

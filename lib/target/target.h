@@ -119,6 +119,7 @@ struct target {
 
 extern const struct target *const targets[]; /* NULL ends it: registry.c */
 
+/** The target of that name, or NULL. */
 const struct target *target_find(const char *name);
 
 #endif
