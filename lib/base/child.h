@@ -49,7 +49,11 @@ int child_detach(const struct child *child, const char *log, pid_t *pid, struct 
  */
 unsigned child_kill_marked(const char *entry);
 
-/** Start one of our own roles: argv, our environment, stdin /dev/null, our stdout and stderr. */
-int child_start(const char *const *argv, pid_t *pid, struct err *err) MUST_CHECK;
+/**
+ * Start one of our own roles and don't wait: our environment, stdin /dev/null, our stdout and stderr, all
+ * signals at their defaults and unblocked. keep[i] becomes its descriptor 3 + i; no other is inherited.
+ */
+int child_start(const char *const *argv, const int *keep, size_t count, pid_t *pid,
+		struct err *err) MUST_CHECK;
 
 #endif
