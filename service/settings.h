@@ -7,8 +7,8 @@
 /* slipwayd.yml. Secrets are read by the process that may have them, with secret_read(). */
 
 struct settings_hook {
-	const char *path;		/* "/hooks/github" */
-	struct field_array secrets;	/* of struct settings_secret */
+	const char *path;           /* "/hooks/github" */
+	struct field_array secrets; /* of struct settings_secret */
 };
 
 struct settings_secret {
@@ -18,7 +18,7 @@ struct settings_secret {
 struct settings_token {
 	const char *name;
 	struct secret secret;
-	const char *const *may;		/* read, metrics, redeploy, rollback */
+	const char *const *may; /* read, metrics, redeploy, rollback */
 };
 
 struct settings_app {
@@ -28,30 +28,31 @@ struct settings_app {
 
 struct settings_github {
 	const char *api;
-	struct settings_app *app;	/* NULL */
-	struct secret token;		/* both members NULL: none */
+	struct settings_app *app; /* NULL */
+	struct secret token;      /* both members NULL: none */
 };
 
 /** One rule of a repository's `deploy:`. */
 struct settings_rule {
-	int on;				/* index into settings_rule_events */
+	int on; /* index into settings_rule_events */
 	const char *const *branches, *const *tags, *const *paths; /* patterns; NULL: any */
-	const char *const *workflows;	/* workflow_run: names; NULL: any */
-	const char *const *packages;	/* registry_package: names; NULL: any */
-	const char *const *services;	/* NULL: all that have the environment */
-	const char *environment;	/* required, but for deployment: NULL takes the event's own */
+	const char *const *workflows; /* workflow_run: names; NULL: any */
+	const char *const *packages;  /* registry_package: names; NULL: any */
+	const char *const *services;  /* NULL: all that have the environment */
+	const char *environment;      /* required, but for deployment: NULL takes the event's own */
 	bool prereleases;
 };
-extern const char *const settings_rule_events[]; /* push release workflow_run deployment registry_package */
+/** push release workflow_run deployment registry_package; NULL-ended. */
+extern const char *const settings_rule_events[];
 
 struct settings_repository {
-	const char *name;		/* acme/shop */
-	const char *git;		/* source {git: …}: URL or path; NULL: GitHub's tarball */
-	struct secret git_password;	/* for the git URL; may be unset */
+	const char *name;           /* acme/shop */
+	const char *git;            /* source {git: …}: URL or path; NULL: GitHub's tarball */
+	struct secret git_password; /* for the git URL; may be unset */
 	const char *git_user;
-	const char *config;		/* "slipway.yml" */
-	struct field_array rules;	/* of struct settings_rule */
-	struct field_array secrets;	/* of struct settings_value: what services may name */
+	const char *config;         /* "slipway.yml" */
+	struct field_array rules;   /* of struct settings_rule */
+	struct field_array secrets; /* of struct settings_value: what services may name */
 };
 
 struct settings_value {
@@ -63,20 +64,27 @@ struct settings {
 	const char *listen, *data, *store;
 	struct field_array hooks, tokens;
 	const char *const *anonymous;
-	struct settings_github *github;	/* never NULL after loading */
+	struct settings_github *github; /* never NULL after loading */
 	int64_t workers;
 	struct field_array repositories;
-	const char *log_format;		/* "text" or "json" */
-	const char *path;		/* PATH of build and test children */
-	const char *file;		/* absolute path of the file itself */
+	const char *log_format;      /* "text" or "json" */
+	const char *path;            /* PATH of build and test children */
+	const char *file;            /* absolute path of the file itself */
+	const char *const *warnings; /* of settings_load, for the log; NULL-ended, never NULL */
 };
+
+/** Check a text that stands for the file at `path` (absolute; relative names are relative to its
+ * folder). Secrets' files are not looked at: a role reads the text that the supervisor checked. */
+int settings_read(struct settings **out, const char *path, const char *text, size_t size,
+		  struct arena *arena, struct mistakes *mistakes, struct err *err) MUST_CHECK;
 
 /** Read and check all of it, secrets' files included (they must be readable, but aren't kept). */
 int settings_load(struct settings **out, const char *path, struct arena *arena,
 		  struct mistakes *mistakes, struct err *err) MUST_CHECK;
 
 /** The repository of that name, or NULL. */
-const struct settings_repository *settings_repository(const struct settings *settings, const char *name);
+const struct settings_repository *settings_repository(const struct settings *settings,
+						      const char *name);
 
 /** The store's URL: sqlite in the data folder, or as given. */
 const char *settings_store(const struct settings *settings, struct arena *arena);

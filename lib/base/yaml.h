@@ -9,10 +9,11 @@
 #include "base/mem.h"
 
 /*
- * YAML as JSON values with their positions. One document; mappings become objects, sequences arrays,
- * every scalar a string (so `on` and `no` stay what they are), an empty plain scalar or `~` null.
- * Aliases, anchors, tags, merge keys, duplicate keys and keys that aren't scalars are refused, and so
- * is nesting over 32 and a text over 1 MiB.
+ * YAML as JSON values with their positions. One document; mappings become objects, sequences
+ * arrays, every scalar a string (so `on` and `no` stay what they are), an empty plain scalar or `~`
+ * null. Aliases, anchors, tags, merge keys, duplicate keys and keys that aren't scalars are
+ * refused, and so are nesting over 32, a text over 1 MiB, keys over 256 bytes and over 50,000
+ * values.
  */
 
 /** Where each value and key stands, by JSON pointer (RFC 6901). */
@@ -23,7 +24,8 @@ struct mistakes;
 int yaml_parse(json_t **out, struct yaml_marks **marks, const char *text, size_t size,
 	       struct mistakes *mistakes, struct err *err) MUST_CHECK;
 
-/** Line and column (from 1) of the value, or of the key; of the nearest parent when it isn't there. */
+/** Line and column (from 1) of the value, or of the key; of the nearest parent when there is none.
+ */
 void yaml_mark(const struct yaml_marks *marks, const char *pointer, bool key, unsigned *line,
 	       unsigned *column);
 

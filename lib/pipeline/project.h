@@ -26,15 +26,15 @@ struct project_command {
 
 struct project_service {
 	const char *name;
-	const char *path;	/* folder relative to the repository's root; "." */
-	const char *const *watch; /* more paths whose changes concern it; may be NULL */
-	struct project_build *build;	  /* NULL: nothing to build */
+	const char *path;            /* folder relative to the repository's root; "." */
+	const char *const *watch;    /* more paths whose changes concern it; may be NULL */
+	struct project_build *build; /* NULL: nothing to build */
 	struct project_command *test, *release; /* NULL: none */
 	const char *const *start;
 	struct health health;
 	const struct field_pair *env;
-	const char *const *secrets;	/* names; NULL */
-	const char *const *needs;	/* names of services; NULL */
+	const char *const *secrets; /* names; NULL */
+	const char *const *needs;   /* names of services; NULL */
 	struct project_environment *environments;
 	size_t environment_count;
 };

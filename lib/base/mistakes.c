@@ -1,0 +1,121 @@
+#include "base/mistakes.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Text from a file goes to terminals and CI logs: nothing in it may start a line or move the
+ * cursor. */
+static void add_visible(struct buf *buf, const char *s)
+{
+	for (const unsigned char *at = (const unsigned char *)s; *at; at++) {
+		bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+
+		if (*at == '\n')
+			buf_adds(buf, "\\n");
+		else if (*at < 0x20 || *at == 0x7f)
+			buf_addf(buf, "\\x%02x", *at);
+		else if (c1)
+			buf_addf(buf, "\\x%02x", *++at);
+		else
+			buf_addc(buf, (char)*at);
+	}
+}
+
+/* A message that was cut may end within a character. */
+static void drop_broken_end(char *s)
+{
+	size_t end = strlen(s), start = end;
+
+	while (start > 0 && end - start < 4 && ((unsigned char)s[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start > 0 && (unsigned char)s[start - 1] >= 0xc0)
+		s[start - 1] = '\0';
+	else
+		s[start] = '\0';
+}
+
+static void add(struct mistakes *mistakes, const char *where, const char *fmt, va_list args)
+{
+	char text[1000];
+	int used = vsnprintf(text, sizeof text, fmt, args);
+
+	if (used >= (int)sizeof text)
+		drop_broken_end(text);
+	mistakes->count++;
+	if (buf_full(&mistakes->text))
+		return;
+	buf_addf(&mistakes->text, "%s:%s ", mistakes->file ? mistakes->file : "settings", where);
+	add_visible(&mistakes->text, text);
+	buf_addc(&mistakes->text, '\n');
+}
+
+static void add_at(struct mistakes *mistakes, unsigned line, unsigned column, const char *fmt,
+		   va_list args)
+{
+	char where[40] = "";
+
+	if (line)
+		snprintf(where, sizeof where, "%u:%u:", line, column);
+	add(mistakes, where, fmt, args);
+}
+
+static void add_path(struct mistakes *mistakes, const char *path, bool key, const char *fmt,
+		     va_list args)
+{
+	unsigned line = 0, column = 0;
+
+	/* Finding a place costs a walk: past the limit of the text nobody would see it. */
+	if (mistakes->marks && !buf_full(&mistakes->text))
+		yaml_mark(mistakes->marks, path, key, &line, &column);
+	add_at(mistakes, line, column, fmt, args);
+}
+
+void mistakes_add(struct mistakes *mistakes, const char *path, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_path(mistakes, path, false, fmt, args);
+	va_end(args);
+}
+
+void mistakes_add_key(struct mistakes *mistakes, const char *path, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_path(mistakes, path, true, fmt, args);
+	va_end(args);
+}
+
+void mistakes_add_at(struct mistakes *mistakes, unsigned line, unsigned column, const char *fmt,
+		     ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_at(mistakes, line, column, fmt, args);
+	va_end(args);
+}
+
+int mistakes_result(const struct mistakes *mistakes, struct err *err)
+{
+	const char *text = buf_text(&mistakes->text);
+	size_t first = strcspn(text, "\n");
+	unsigned more = mistakes->count - 1;
+
+	if (mistakes->count == 0)
+		return 0;
+	if (first > 420)
+		first = 420;
+	if (more == 0)
+		return err_set(err, ERR_USAGE, 0, "%.*s", (int)first, text);
+	return err_set(err, ERR_USAGE, 0, "%.*s (and %u more mistake%s)", (int)first, text, more,
+		       more == 1 ? "" : "s");
+}
+
+void mistakes_free(struct mistakes *mistakes)
+{
+	buf_free(&mistakes->text);
+}
