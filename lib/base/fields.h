@@ -35,18 +35,6 @@ enum field_type {
 	FIELD_ANY,     /* json_t *, borrowed: read by somebody else; choices, fields describe it */
 };
 
-struct field_pair * : ended by a NULL name;
-text to text * / FIELD_COMMAND, /* const char *const *: argv; a text becomes {"/bin/sh", "-c",
-				   text} */
-	FIELD_GROUP,            /* struct x *: a table of its own; NULL when absent */
-	FIELD_GROUPS,           /* struct field_array: a list of them */
-	FIELD_NAMED,            /* struct field_array: name to table; the struct begins with const
-				   char *name */
-	FIELD_ANY, /* json_t *, borrowed: somebody else reads it; `choices` and `fields`
-		      only describe it */
-}
-;
-
 struct field_pair {
 	const char *name, *value;
 };
