@@ -40,12 +40,13 @@ int child_run(const struct child *child, int *status, struct err *err) MUST_CHEC
 int child_capture(const struct child *child, struct buf *out, struct err *err) MUST_CHECK;
 
 /** Start it in a session of its own and don't wait: it outlives us. stdout and stderr are appended
- * to `log` (NULL: /dev/null). */
+ * to `log` (NULL: /dev/null). When it ends before us, it is ours to wait for. */
 int child_detach(const struct child *child, const char *log, pid_t *pid, struct err *err) MUST_CHECK;
 
 /**
  * Kill every process of ours whose environment has exactly this entry ("SLIPWAY_JOB=17"): what a
- * build left behind, also when it daemonised or its worker was killed. Returns how many there were.
+ * build left behind, also when it daemonised or its worker was killed (but not what cleared its
+ * environment). Returns how many there were.
  */
 unsigned child_kill_marked(const char *entry);
 
