@@ -13,16 +13,16 @@ struct http_header {
 
 struct http_request {
 	const char *method; /* "POST" */
-	char *url;	    /* owned */
+	char *url;          /* owned */
 	struct http_header *headers;
 	size_t header_count;
 	const void *body; /* borrowed */
 	size_t body_size;
-	int body_file; /* stream this descriptor instead, if > 0 */
-	int64_t timeout; /* seconds for the whole exchange; 0: 60 */
-	int64_t response_limit; /* bytes; longer answers are ERR_LIMIT; 0: 16 MiB */
-	int response_file;	/* write the body of a 2xx there instead, if > 0 */
-	unsigned redirects;	/* how many to follow; Authorization stays with its host */
+	int body_file;           /* stream this descriptor instead, if > 0 */
+	int64_t timeout;         /* seconds for the whole exchange; 0: 60 */
+	int64_t response_limit;  /* bytes; longer answers are ERR_LIMIT; 0: 16 MiB */
+	int response_file;       /* write the body of a 2xx there instead, if > 0 */
+	unsigned redirects;      /* how many to follow; Authorization stays with its host */
 	const char *unix_socket; /* connect here instead; the URL still gives Host and path */
 };
 
@@ -35,8 +35,9 @@ struct http_response {
 
 /** An HTTP client: curl in the programs, a script in the tests. */
 struct http {
-	/** 0 for any complete answer, whatever its status; -1 if there was none: ERR_TRANSIENT when the
-	 * same call may succeed later (connection, time-out, DNS), ERR_LIMIT, ERR_REMOTE otherwise. */
+	/** 0 for any complete answer, whatever its status; -1 if there was none: ERR_TRANSIENT when
+	 * the same call may succeed later (connection, time-out, DNS), ERR_LIMIT, ERR_REMOTE
+	 * otherwise. */
 	int (*send)(struct http *http, const struct http_request *request,
 		    struct http_response *response, struct err *err);
 	void (*free)(struct http *http);
@@ -56,7 +57,7 @@ void http_request_header(struct http_request *request, const char *name, const c
 /** The first header of that name, in any case; NULL. */
 const char *http_response_header(const struct http_response *response, const char *name);
 
-void http_request_free(struct http_request *request);	/* the contents; wipes header values */
+void http_request_free(struct http_request *request);    /* the contents; wipes header values */
 void http_response_free(struct http_response *response); /* the contents */
 void http_free(struct http *http);
 DEFINE_FREEP(struct http, http_free);
