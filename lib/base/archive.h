@@ -13,17 +13,17 @@
  */
 struct archive_limits {
 	int64_t entries;
-	int64_t bytes;	/* unpacked */
-	int64_t ratio;	/* unpacked bytes per packed byte, once over 1 MiB */
+	int64_t bytes;  /* unpacked */
+	int64_t ratio;  /* unpacked bytes per packed byte, once over 1 MiB */
 	unsigned strip; /* leading path components dropped */
 };
 
 /** 100,000 entries, 2 GiB, 200:1, strip 1 (GitHub's "<owner>-<repo>-<short>/"). */
 extern const struct archive_limits archive_limits_source;
 
-/** Unpack the open file into `folder`, which must be new and empty. On failure what was unpacked stays
- * there: remove the folder. */
-int archive_unpack(int fd, const char *folder, const struct archive_limits *limits, struct err *err)
-	MUST_CHECK;
+/** Unpack the open file into `folder`, which must be new and empty. On failure what was unpacked
+ * stays there: remove the folder. */
+int archive_unpack(int fd, const char *folder, const struct archive_limits *limits,
+		   struct err *err) MUST_CHECK;
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-#define SHA256_SIZE 32
+#define SHA256_SIZE     32
 #define SHA256_HEX_SIZE 65 /* with its NUL */
 
 /** The SHA-256 digest (FIPS 180-4), as bytes or as lower-case hex. */

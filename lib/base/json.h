@@ -21,8 +21,8 @@ static inline void json_decref_at(json_t **at)
 /** Parse a whole text: UTF-8, duplicate keys refused, nesting at most 64. *out is the caller's. */
 int json_parse(json_t **out, const char *text, size_t size, struct err *err) MUST_CHECK;
 
-/** Borrowed, by a path of keys: json_text(event, "repository.full_name"). NULL (or the fallback) when
- * it isn't there or is of another type. A key that has a '.' can't be named. */
+/** Borrowed, by a path of keys: json_text(event, "repository.full_name"). NULL (or the fallback)
+ * when it isn't there or is of another type. A key that has a '.' can't be named. */
 json_t *json_at(const json_t *json, const char *path);
 const char *json_text(const json_t *json, const char *path);
 int64_t json_integer_at(const json_t *json, const char *path, int64_t fallback);
