@@ -14,6 +14,9 @@ ACTION_C := $(filter-out action/main.c,$(wildcard action/*.c))
 SERVICE_C := $(filter-out service/main.c,$(wildcard service/*.c))
 TEST_C := $(wildcard tests/unit/*.c tests/contract/*.c)
 FUZZ_C := $(wildcard tests/fuzz/*.c)
+# make Q= shows the whole commands.
+Q = @
+say = @printf '%5s %s\n'
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 ARCHIVES = $(BUILD)/action.a $(BUILD)/service.a $(BUILD)/lib.a
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%.t,$(TEST_C))
@@ -26,23 +29,28 @@ all: $(BUILD)/slipway $(BUILD)/slipwayd
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(BUILD)/lib.a: $(call objects,$(LIB_C))
 $(BUILD)/action.a: $(call objects,$(ACTION_C))
 $(BUILD)/service.a: $(call objects,$(SERVICE_C))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/slipway: $(BUILD)/action/main.o $(BUILD)/action.a $(BUILD)/lib.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/slipwayd: $(BUILD)/service/main.o $(BUILD)/service.a $(BUILD)/lib.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
 
 $(BUILD)/tests/%.t: $(BUILD)/tests/%.o $(ARCHIVES)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
 $(BUILD)/tests/%.o: CFLAGS_ALL += -Itests
 
 tests: $(TESTS)

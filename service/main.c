@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "net/http.h"
+#include "service/confined.h"
 #include "service/roles.h"
 
 #define VERSION "0.1.0"
@@ -145,12 +146,26 @@ static int run(const struct settings *settings)
 	return supervisor_main(settings, &err) < 0 ? fail(&err) : EXIT_DONE;
 }
 
+/* Between a worker and what it builds: see confined.h. The exit status is a shell's for "can't run". */
+static int confined(char **words)
+{
+	struct err err = ERR_INIT;
+	int failed = confined_exec(words, &err);
+
+	fprintf(stderr, "slipwayd: %s\n", err.text);
+	return failed && err.code == ENOENT ? 127 : 126;
+}
+
 int main(int argc, char **argv)
 {
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	struct options options = {0};
 	struct settings *settings;
-	int done = read_options(argc, argv, &options);
+	int done;
+
+	if (argc > 1 && strcmp(argv[1], "confined") == 0)
+		return confined(argv + 2);
+	done = read_options(argc, argv, &options);
 
 	if (done != 0)
 		return done < 0 ? EXIT_DONE : done;
