@@ -5,29 +5,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "service/reply.h"
 
 /*
- * An HTTP server. All that the service knows of libmicrohttpd is behind this file. Each connection has
- * a thread of its own, so a handler may block: on the writer's commit, or until a deployment ends.
+ * An HTTP server. All that the service knows of libmicrohttpd is behind this file. Each connection
+ * has a thread of its own, so a handler may block: on the writer's commit, or until a deployment
+ * ends.
  */
 
 struct server;
 struct server_request; /* the library's own, for call_header() and call_query() */
-struct reply;
 
 /** Who may call a route. 0 is no right at all: a route that forgets to say is refused at start. */
-enum right { RIGHT_MISSING, RIGHT_OPEN, RIGHT_SIGNED, RIGHT_READ, RIGHT_METRICS, RIGHT_REDEPLOY,
-	     RIGHT_ROLLBACK, RIGHT_COUNT };
+enum right {
+	RIGHT_MISSING,
+	RIGHT_OPEN,
+	RIGHT_SIGNED,
+	RIGHT_READ,
+	RIGHT_METRICS,
+	RIGHT_REDEPLOY,
+	RIGHT_ROLLBACK,
+	RIGHT_COUNT
+};
 
 struct server_options {
-	const char *address;	    /* "127.0.0.1:8080", "[::1]:8080"; port 0: any */
-	unsigned connections;	    /* 0: 256 */
+	const char *address;              /* "127.0.0.1:8080", "[::1]:8080"; port 0: any */
+	int listen_fd;                    /* > 0: a listening socket to take over instead */
+	unsigned connections;             /* 0: 256 */
 	unsigned connections_per_address; /* 0: 64; loopback (a proxy) isn't counted */
-	int64_t head_seconds, body_seconds; /* from accept to a whole head (10), from head to a whole body (60) */
-	/** May this call have that right? Called once the head is there, before any of the body. Fills a
-	 * 401 or 403 reply when not. Never called for RIGHT_OPEN and RIGHT_SIGNED. */
+	int64_t head_seconds; /* from accept, or the last reply, to a whole head; 0: 10 */
+	int64_t body_seconds; /* from a head to its whole body, and for sending a reply; 0: 60 */
+	/** May this call have that right? Called once the head is there, before any of the body.
+	 * Fills a 401 or 403 reply when not. Never called for RIGHT_OPEN and RIGHT_SIGNED. */
 	bool (*may)(void *self, const struct server_request *request, enum right right,
 		    struct reply *reply);
 	void *self;
@@ -36,37 +46,25 @@ struct server_options {
 /** One request. It and all it points to live until the handler returns. */
 struct call {
 	const char *method, *path; /* path percent-decoded, without the query */
-	const void *body;	   /* NULL when the route takes it in pieces */
+	const void *body;          /* NULL when the route takes it in pieces */
 	size_t size;
 	const struct server_request *request;
-	void *state;		   /* what begin returned */
-	const char *peer;	   /* numeric address */
+	void *state;      /* what begin returned */
+	const char *peer; /* numeric address */
 };
 
-/** What the handler fills in; the server frees it. */
-struct reply {
-	int status;
-	const char *type;	/* a constant: "text/plain; charset=utf-8" */
-	struct buf body;
-	const char *headers[8][2]; /* more headers; names and values must outlive the call; NULL name ends */
-	char retry_after[16];	/* seconds, when not "" */
-	/** Streams the body instead (server-sent events): called again and again, appends to *out and
-	 * returns 0, or 1 at the end. It may block for up to a second. `stream_free` ends it. */
-	int (*stream)(void *state, struct buf *out);
-	void (*stream_free)(void *state);
-	void *stream_state;
-};
-
-/** A longer body than body_limit is 413 before it is read; an unknown path 404, a method 405 with Allow. */
+/** A longer body than body_limit is 413 before it is read; an unknown path 404, a method 405 with
+ * Allow. */
 struct route {
-	const char *method, *path; /* a path ending in '/' takes all below it */
+	const char *method, *path; /* one ending in '/', longer than that, takes all below it */
 	enum right right;
 	size_t body_limit;
-	/** Both or neither: the body is handed over as it arrives. begin may refuse by filling the reply and
-	 * returning NULL. */
+	/** Both or neither: the body is handed over as it arrives. begin may refuse by filling the
+	 * reply and returning NULL. */
 	void *(*begin)(void *self, const struct call *call, struct reply *reply);
 	void (*receive)(void *state, const void *bytes, size_t size);
-	/** Always called for what begin returned, also when the client went away (then without handle). */
+	/** Always called for what begin returned, also when the client went away (then without
+	 * handle). */
 	void (*end)(void *state);
 	void (*handle)(void *self, const struct call *call, struct reply *reply);
 };
@@ -85,14 +83,13 @@ unsigned call_header_count(const struct server_request *request, const char *nam
 /** A query parameter, decoded; NULL. */
 const char *call_query(const struct server_request *request, const char *name);
 
-/** Fill in an RFC 9457 problem document. */
-void reply_problem(struct reply *reply, int status, const char *title, const char *detail_fmt, ...)
-	PRINTF_LIKE(4, 5);
+/** Has the client gone away, or is the server draining? For handlers that wait. */
+bool call_is_over(const struct server_request *request);
 
 /** How many connections are open now. */
 unsigned server_connections(const struct server *server);
 
-/** Stop accepting and let open requests end, for at most so many seconds. */
+/** Stop accepting and let open requests end, for at most so many seconds. Streams end at once. */
 void server_drain(struct server *server, int64_t seconds);
 
 /** End it: what is still open is cut. NULL is fine. */
