@@ -9,7 +9,7 @@
 /*
  * Takes secrets out of text on its way to a log: the exact value, each line of a value of several
  * lines, its base64 at the three alignments, URL-encoded and JSON-escaped. Each is replaced by
- * "***". Values (and lines) shorter than 4 bytes are not looked for: they would blank the log.
+ * "***"; several that overlap by one "***". Values (and lines) shorter than 4 bytes are not looked for: they would blank the log.
  */
 struct redactor;
 
@@ -31,6 +31,7 @@ void redactor_apply(const struct redactor *redactor, const char *text, size_t si
 struct redact_stream {
 	const struct redactor *redactor;
 	struct buf held;
+	size_t covered; /* bytes at the start of held that belong to a secret already replaced */
 };
 
 /** Begin; add pieces; end. What can be decided is appended to *out each time. */
