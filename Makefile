@@ -52,6 +52,8 @@ $(BUILD)/tests/%.t: $(BUILD)/tests/%.o $(ARCHIVES)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
 $(BUILD)/tests/%.o: CFLAGS_ALL += -Itests
+# A server with a certificate.
+$(BUILD)/tests/unit/http.t: LIB_LIBS += -lssl
 
 tests: $(TESTS)
 
