@@ -195,10 +195,13 @@ static void read_text(const struct slot *slot, json_t *value)
 {
 	const char *text = text_of(slot, value);
 
-	if (!text || !*text)
+	if (!text || !*text) {
 		mismatch(slot, slot->pointer, value);
-	else if (check_text(slot, slot->pointer, text))
-		*(const char **)slot->into = text;
+		return;
+	}
+	/* Also when it isn't valid: nobody should go on to say that it's missing. */
+	*(const char **)slot->into = text;
+	(void)check_text(slot, slot->pointer, text);
 }
 
 static void read_choice(const struct slot *slot, json_t *value)
