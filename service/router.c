@@ -21,7 +21,7 @@
 #define BACKOFF_MIN   1000
 #define BACKOFF_MAX   300000
 #define TRIES         19 /* put off so often: about an hour since the first try */
-#define FAILURES      10 /* of the store, in a row: end, to be started again with a new connection */
+#define FAILURES      10 /* of the store, in a row: end, and be started with a new connection */
 #define PROJECT_BYTES (1024 * 1024)
 #define REPLACED_MAX  50
 

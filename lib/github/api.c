@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/archive.h"
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -30,6 +29,7 @@
 #define TRIES             4
 #define COMPARE_FILES     300 /* GitHub lists no more than these */
 #define TARBALL_SECONDS   600
+#define TARBALL_BYTES     (INT64_C(2) * 1024 * 1024 * 1024)
 #define COMPARE_BYTES     (64 * 1024 * 1024)
 
 struct session {
@@ -504,7 +504,7 @@ int github_tarball(struct github *github, const char *repository, const char *co
 		.what = what,
 		.file = fd,
 		.timeout = TARBALL_SECONDS,
-		.limit = archive_limits_source.bytes,
+		.limit = TARBALL_BYTES,
 	};
 	struct http_response response = {0};
 	int rc;
