@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ static void write_item(struct archive *archive, const struct item *item)
 	struct archive_entry *entry = archive_entry_new();
 	size_t size = item->text ? strlen(item->text) : 0;
 
-	archive_entry_set_pathname_utf8(entry, item->name);
+	archive_entry_set_pathname(entry, item->name);
 	archive_entry_set_filetype(entry, item->kind ? item->kind : AE_IFREG);
 	archive_entry_set_perm(entry, item->mode ? item->mode : 0644);
 	if (item->kind == AE_IFLNK)
@@ -55,9 +56,12 @@ static int packed(const struct item *items, size_t count, int filter)
 	archive_write_add_filter(archive, filter);
 	if (fd < 0 || archive_write_open_fd(archive, fd) != ARCHIVE_OK)
 		bail_out("no archive to write");
+	/* The writer needs it for a pax header in UTF-8; our programs run without a locale. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	for (size_t i = 0; i < count; i++)
 		write_item(archive, &items[i]);
 	archive_write_free(archive);
+	setlocale(LC_CTYPE, "C");
 	lseek(fd, 0, SEEK_SET);
 	return fd;
 }
