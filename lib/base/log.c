@@ -69,10 +69,10 @@ static void add_escaped(struct buf *line, const char *s, bool json)
 
 static void add_pair(struct buf *line, const char *key, const char *value)
 {
-	bool quote = settings.json || !*value || strpbrk(value, " =\"\\");
+	bool quote = settings.json || !*value || strpbrk(value, " =");
 
-	for (const char *s = value; *s && !quote; s++)
-		quote = (unsigned char)*s < 0x20 || !shown(s);
+	for (const char *s = value; *s && !quote; s += shown(s))
+		quote = !shown(s);
 	buf_addf(line, settings.json ? ",\"%s\":" : " %s=", key);
 	if (quote)
 		buf_addc(line, '"');
