@@ -68,6 +68,7 @@ void buf_addf(struct buf *buf, const char *fmt, ...)
 	buf->size += (size_t)size;
 }
 
+/* For one of &<>"'. */
 static const char *html_name(char c)
 {
 	switch (c) {
@@ -79,10 +80,8 @@ static const char *html_name(char c)
 		return "&gt;";
 	case '"':
 		return "&quot;";
-	case '\'':
-		return "&#39;";
 	default:
-		return NULL;
+		return "&#39;";
 	}
 }
 

@@ -15,9 +15,9 @@ struct buf {
 	bool full;
 };
 
-#define BUF_INIT(max)                                                                              \
-	{                                                                                          \
-		.limit = (max)                                                                     \
+#define BUF_INIT(max)          \
+	{                      \
+		.limit = (max) \
 	}
 
 /** Append bytes, a text, a character, a formatted text. */
@@ -35,6 +35,6 @@ const char *buf_text(const struct buf *buf);
 void buf_clear(struct buf *buf); /* keeps the memory */
 bool buf_full(const struct buf *buf);
 char *buf_take(struct buf *buf); /* the caller frees; never NULL; buf is empty again */
-void buf_free(struct buf *buf);	 /* the contents; for cleanup(buf_free) */
+void buf_free(struct buf *buf);  /* the contents; for cleanup(buf_free) */
 
 #endif

@@ -15,12 +15,13 @@
  */
 struct child {
 	const char *const *argv; /* argv[0] without '/' is looked up in the PATH of `env` */
-	const char *const *env;	 /* the whole environment, "NAME=value", NULL-ended */
-	const char *dir;	 /* NULL: where we are */
-	int64_t timeout;	 /* seconds; 0: none */
-	int64_t grace;		 /* seconds between SIGTERM and SIGKILL; 0 means 5 */
+	const char *const *env;  /* the whole environment, "NAME=value", NULL-ended */
+	const char *dir;         /* NULL: where we are */
+	int64_t timeout;         /* seconds; 0: none */
+	int64_t grace;           /* seconds between SIGTERM and SIGKILL; 0 means 5 */
 
-	/** stdout and stderr, by line without its end; lines over 64 KiB come in pieces. May be NULL. */
+	/** stdout and stderr, by line without its end; lines over 64 KiB come in pieces. May be
+	 * NULL. */
 	void (*output)(void *self, const char *line, size_t size);
 	/** Called at least twice a second while it runs; not 0: stop it. May be NULL. */
 	int (*tick)(void *self);
@@ -35,13 +36,14 @@ struct child {
  */
 int child_run(const struct child *child, int *status, struct err *err) MUST_CHECK;
 
-/** Run it and collect its stdout alone (stderr's last line goes into *err when it fails, with ERR_REMOTE
- * and code = exit status). `output`, `tick` and `self` as above but for stderr only. */
+/** Run it and collect its stdout alone (stderr's last line goes into *err when it fails, with
+ * ERR_REMOTE and code = exit status). `output`, `tick` and `self` as above but for stderr only. */
 int child_capture(const struct child *child, struct buf *out, struct err *err) MUST_CHECK;
 
 /** Start it in a session of its own and don't wait: it outlives us. stdout and stderr are appended
  * to `log` (NULL: /dev/null). When it ends before us, it is ours to wait for. */
-int child_detach(const struct child *child, const char *log, pid_t *pid, struct err *err) MUST_CHECK;
+int child_detach(const struct child *child, const char *log, pid_t *pid,
+		 struct err *err) MUST_CHECK;
 
 /**
  * Kill every process of ours whose environment has exactly this entry ("SLIPWAY_JOB=17"): what a
@@ -51,8 +53,9 @@ int child_detach(const struct child *child, const char *log, pid_t *pid, struct 
 unsigned child_kill_marked(const char *entry);
 
 /**
- * Start one of our own roles and don't wait: our environment, stdin /dev/null, our stdout and stderr, all
- * signals at their defaults and unblocked. keep[i] becomes its descriptor 3 + i; no other is inherited.
+ * Start one of our own roles and don't wait: our environment, stdin /dev/null, our stdout and
+ * stderr, all signals at their defaults and unblocked. keep[i] becomes its descriptor 3 + i; no
+ * other is inherited.
  */
 int child_start(const char *const *argv, const int *keep, size_t count, pid_t *pid,
 		struct err *err) MUST_CHECK;

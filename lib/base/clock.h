@@ -8,8 +8,8 @@ struct clock {
 	/** Seconds since 1970. May jump, also backwards. */
 	int64_t (*now)(struct clock *clock);
 
-	/** Milliseconds since the machine started (CLOCK_BOOTTIME): never goes back, the same in every
-	 * process of this boot. Leases and time limits are measured in it. */
+	/** Milliseconds since the machine started (CLOCK_BOOTTIME): never goes back, the same in
+	 * every process of this boot. Leases and time limits are measured in it. */
 	int64_t (*ticks)(struct clock *clock);
 
 	void (*sleep)(struct clock *clock, int64_t milliseconds);

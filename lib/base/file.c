@@ -235,6 +235,15 @@ int file_open_beneath(const char *dir, const char *path, int flags, mode_t mode,
 	return -1;
 }
 
+/* The descriptor, which the end of the block now doesn't close. */
+static int keep(int *fd)
+{
+	int kept = *fd;
+
+	*fd = -1;
+	return kept;
+}
+
 int file_lock(const char *path, bool wait, struct err *err)
 {
 	cleanup(file_close_at) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
@@ -249,10 +258,7 @@ int file_lock(const char *path, bool wait, struct err *err)
 				       "lock %s: another process holds it", path);
 		return path_failed(err, "lock", path);
 	}
-	/* Not take(): what a descriptor leaves behind is -1. */
-	int held = fd;
-	fd = -1;
-	return held;
+	return keep(&fd);
 }
 
 char *file_join(const char *a, const char *b)

@@ -16,7 +16,8 @@ void file_close_at(int *fd);
 int file_read(const char *path, struct buf *out, struct err *err) MUST_CHECK;
 
 /** Replace the file in one step: temporary file beside it, fsync, rename, fsync of the folder. */
-int file_write(const char *path, const void *bytes, size_t size, mode_t mode, struct err *err) MUST_CHECK;
+int file_write(const char *path, const void *bytes, size_t size, mode_t mode,
+	       struct err *err) MUST_CHECK;
 
 /** mkdir -p. Folders that it makes get `mode`. */
 int file_make_dirs(const char *path, mode_t mode, struct err *err) MUST_CHECK;
@@ -26,13 +27,14 @@ int file_remove_tree(const char *path, struct err *err) MUST_CHECK;
 
 /** Copy a folder's contents (files, folders, links as links; modes kept). `skip`: names at its top
  * level left out, NULL-ended, may be NULL. */
-int file_copy_tree(const char *from, const char *to, const char *const *skip, struct err *err) MUST_CHECK;
+int file_copy_tree(const char *from, const char *to, const char *const *skip,
+		   struct err *err) MUST_CHECK;
 
 /** Is there anything of that name (a dangling link isn't)? */
 bool file_exists(const char *path);
 
-/** Open below `dir` without ever leaving it or following a link out of it (openat2 RESOLVE_BENEATH).
- * Returns a descriptor (O_CLOEXEC), or -1 with *err. */
+/** Open below `dir` without ever leaving it or following a link out of it (openat2
+ * RESOLVE_BENEATH). Returns a descriptor (O_CLOEXEC), or -1 with *err. */
 int file_open_beneath(const char *dir, const char *path, int flags, mode_t mode, struct err *err);
 
 /** Take an exclusive lock on the file (made if missing). `wait`: block until it is free. Returns a

@@ -15,6 +15,7 @@ struct lines {
 	struct buf held;
 };
 
+/** Begin; add pieces; end. take() is called for each line once its end was seen. */
 void lines_begin(struct lines *lines, void (*take)(void *self, const char *line, size_t size),
 		 void *self);
 void lines_add(struct lines *lines, const char *bytes, size_t size);

@@ -19,8 +19,8 @@ void log_setup(const char *who, enum log_level level, bool json);
 void log_write(enum log_level level, const char *what, ...) __attribute__((sentinel));
 
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__, (const char *)0)
-#define log_warn(...) log_write(LOG_LEVEL_WARN, __VA_ARGS__, (const char *)0)
-#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__, (const char *)0)
+#define log_warn(...)  log_write(LOG_LEVEL_WARN, __VA_ARGS__, (const char *)0)
+#define log_info(...)  log_write(LOG_LEVEL_INFO, __VA_ARGS__, (const char *)0)
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__, (const char *)0)
 
 #endif

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 #define cleanup(fn) __attribute__((cleanup(fn)))
-#define autofree cleanup(free_at)
+#define autofree    cleanup(free_at)
 
 static inline void free_at(void *at)
 {
@@ -24,19 +24,19 @@ static inline void free_at(void *at)
 }
 
 /** The pointer's value, leaving NULL behind: "this is yours now". */
-#define take(p)                                                                                    \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define take(p)                             \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
 
 /** Define x_freep for `cleanup(x_freep) struct x *`. */
-#define DEFINE_FREEP(type, free_fn)                                                                \
-	static inline void free_fn##p(type **at)                                                   \
-	{                                                                                          \
-		free_fn(*at);                                                                      \
-	}                                                                                          \
+#define DEFINE_FREEP(type, free_fn)              \
+	static inline void free_fn##p(type **at) \
+	{                                        \
+		free_fn(*at);                    \
+	}                                        \
 	struct cleanup_needs_a_semicolon
 
 /** `size` zeroed bytes. The caller frees. Ends the process when there is no memory. */
@@ -55,7 +55,7 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
-char *arena_strdup(struct arena *arena, const char *s); /* NULL stays NULL */
+char *arena_strdup(struct arena *arena, const char *s);                  /* NULL stays NULL */
 char *arena_memdup(struct arena *arena, const void *bytes, size_t size); /* adds a NUL */
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 DEFINE_FREEP(struct arena, arena_free);

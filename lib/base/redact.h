@@ -9,7 +9,8 @@
 /*
  * Takes secrets out of text on its way to a log: the exact value, each line of a value of several
  * lines, its base64 at the three alignments, URL-encoded and JSON-escaped. Each is replaced by
- * "***"; several that overlap by one "***". Values (and lines) shorter than 4 bytes are not looked for: they would blank the log.
+ * "***"; several that overlap by one "***". Values (and lines) shorter than 4 bytes are not looked
+ * for: they would blank the log.
  */
 struct redactor;
 
@@ -22,7 +23,8 @@ DEFINE_FREEP(struct redactor, redactor_free);
 size_t redactor_longest(const struct redactor *redactor);
 
 /** Append text to *out with every secret replaced. The text must be whole: see redact_stream. */
-void redactor_apply(const struct redactor *redactor, const char *text, size_t size, struct buf *out);
+void redactor_apply(const struct redactor *redactor, const char *text, size_t size,
+		    struct buf *out);
 
 /**
  * The same for text that arrives in pieces: a secret cut by a chunk border is still found. What
@@ -36,7 +38,8 @@ struct redact_stream {
 
 /** Begin; add pieces; end. What can be decided is appended to *out each time. */
 void redact_stream_begin(struct redact_stream *stream, const struct redactor *redactor);
-void redact_stream_add(struct redact_stream *stream, const char *bytes, size_t size, struct buf *out);
+void redact_stream_add(struct redact_stream *stream, const char *bytes, size_t size,
+		       struct buf *out);
 void redact_stream_end(struct redact_stream *stream, struct buf *out);
 
 #endif

@@ -140,7 +140,7 @@ int text_number(const char *s, int64_t min, int64_t max, int64_t *out, struct er
 
 int text_seconds(const char *s, int64_t *out, struct err *err)
 {
-	static const int64_t longest = 366 * 86400;
+	static const int64_t longest = INT64_C(366) * 86400;
 	size_t digits = strspn(s, "0123456789");
 	const char *unit = s + digits;
 	int64_t value = 0, factor = 0;
