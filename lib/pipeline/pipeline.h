@@ -23,29 +23,32 @@ enum step {
 
 /** How a run ended. Maps to exit codes and to the states of the API. */
 enum outcome {
-	OUTCOME_LIVE,	     /* 0 succeeded */
-	OUTCOME_FAILED,	     /* 1 failed: nothing was switched */
-	OUTCOME_ROLLED_BACK, /* 1 rolled_back: the version before serves again (or nothing, if there was none) */
-	OUTCOME_USAGE,	     /* 2 failed: the settings are wrong, nothing was touched */
+	OUTCOME_LIVE,        /* 0 succeeded */
+	OUTCOME_FAILED,      /* 1 failed: nothing was switched */
+	OUTCOME_ROLLED_BACK, /* 1 rolled_back: the version before serves again (or nothing, if there
+				was none) */
+	OUTCOME_USAGE,       /* 2 failed: the settings are wrong, nothing was touched */
 	OUTCOME_UNKNOWN,     /* 3 failed: time ran out or the rollback failed, state unknown */
 	OUTCOME_CANCELLED,   /* 4 cancelled */
 	OUTCOME_SUPERSEDED,  /* 5 superseded */
-	OUTCOME_LOST,	     /* the deployment is another worker's now: say and store nothing */
+	OUTCOME_LOST,        /* the deployment is another worker's now: say and store nothing */
 	OUTCOME_COUNT
 };
 
 /** What to do: all that a deployment is made of, before anything has happened. */
 struct plan {
 	const struct project *project; /* NULL until FETCH has read it, in the service */
-	const char *repository;	       /* NULL by hand */
+	const char *repository;        /* NULL by hand */
 	const char *service, *environment;
 	const char *commit, *ref;
-	bool revive;		/* a rollback: no fetch, build, test or release */
-	const char *version;	/* revive: which; NULL: the last good one before the live one */
-	const char *config;	/* path of slipway.yml within the source: "slipway.yml" */
+	bool revive;         /* a rollback: no fetch, build, test or release */
+	const char *version; /* revive: which; NULL: the last good one before the live one */
+	const char *config;  /* path of slipway.yml within the source: "slipway.yml" */
 	const struct field_pair *secrets; /* values that this deployment may have, by name */
-	const char *work;	/* folder of this deployment's own, absolute: HOME, TMPDIR, marks */
-	const char *job;	/* "SLIPWAY_JOB=…": marks its children; the same for every try */
+	const char *work; /* folder of this deployment's own, absolute: HOME, TMPDIR, marks */
+	/** "SLIPWAY_JOB=…#17": marks its children; the same for every try. What stands after the
+	 * last '#' is the deployment's key, which names its version. */
+	const char *job;
 };
 
 /** What is kept between steps, so that another worker can go on: a JSON text. */
@@ -59,8 +62,8 @@ struct observer {
 	void (*began)(struct observer *observer, enum step step);
 	/** A line, already redacted. */
 	void (*said)(struct observer *observer, enum step step, const char *line, size_t size);
-	/** Called before the next step begins; a durable observer has stored it when this returns 0. >0: the
-	 * deployment is another worker's now. */
+	/** Called before the next step begins; a durable observer has stored it when this returns
+	 * 0. >0: the deployment is another worker's now. */
 	int (*ended)(struct observer *observer, enum step step, enum step next,
 		     const struct progress *progress, struct err *err);
 	/** At least twice a second. Not 0: stop (OBSERVER_CANCEL, OBSERVER_LOST). */
@@ -77,28 +80,31 @@ struct world {
 	struct redactor *redactor;
 	const char *data; /* see struct site */
 	const char *path; /* PATH of build and test children */
+	/** Words before such a child's own: "launcher… --show FOLDER… -- program argument…",
+	 * where the folders are all of ours that it may have. NULL: none. */
+	const char *const *launcher;
 };
 
 struct result {
 	enum outcome outcome;
-	enum step failed;      /* the step that failed; STEP_DONE when live */
+	enum step failed;         /* the step that failed; STEP_DONE when live */
 	struct progress progress; /* in the arena */
-	struct err err;	       /* why not live; kind ERR_NONE when live */
+	struct err err;           /* why not live; kind ERR_NONE when live */
 };
 
 /**
- * Run the plan from `first` (STEP_FETCH, or where a dead worker left it, with `saved` as it was last
- * stored, NULL for none). Never fails itself: *result says how it went, after any rollback.
+ * Run the plan from `first` (STEP_FETCH, or where a dead worker left it, with `saved` as it was
+ * last stored, NULL for none). Never fails itself: *result says how it went, after any rollback.
  */
 void pipeline_run(const struct plan *plan, enum step first, const struct progress *saved,
 		  int64_t fence, struct world *world, struct arena *arena, struct result *result);
 
 /** What would be done, a line each; reads only. plan->project must be set. */
-int pipeline_explain(const struct plan *plan, struct world *world, struct buf *out, struct err *err)
-	MUST_CHECK;
+int pipeline_explain(const struct plan *plan, struct world *world, struct buf *out,
+		     struct err *err) MUST_CHECK;
 
-const char *step_name(enum step step);		/* "build" */
-int step_find(const char *name);		/* -1 when there is none */
+const char *step_name(enum step step);           /* "build" */
+int step_find(const char *name);                 /* -1 when there is none */
 const char *outcome_state(enum outcome outcome); /* "succeeded", … as in the API */
 int outcome_exit(enum outcome outcome);
 

@@ -1,0 +1,66 @@
+#include <assert.h>
+
+#include "base/text.h"
+#include "pipeline/run.h"
+
+static void explain_command(struct buf *out, enum step step, const char *const *argv,
+			    int64_t timeout, struct arena *arena)
+{
+	if (!argv) {
+		buf_addf(out, "%-9s nothing to do\n", step_name(step));
+		return;
+	}
+	buf_addf(out, "%-9s `%s`, for at most %lld s\n", step_name(step),
+		 run_command_text(arena, argv), (long long)timeout);
+}
+
+static void explain_code(const struct run *run, struct buf *out)
+{
+	const struct plan *plan = run->plan;
+	const struct project_service *service = run->service;
+	const struct project_command none = {0};
+	const struct project_command *test = service->test ? service->test : &none;
+	const struct project_command *release = service->release ? service->release : &none;
+
+	buf_addf(out, "%-9s commit %s%s%s\n", step_name(STEP_FETCH),
+		 plan->commit ? plan->commit : "(none)",
+		 plan->repository ? " of " : " of the folder",
+		 plan->repository ? plan->repository : "");
+	explain_command(out, STEP_BUILD, service->build ? service->build->run : NULL,
+			service->build ? service->build->timeout : 0, run->arena);
+	explain_command(out, STEP_TEST, test->run, test->timeout, run->arena);
+	explain_command(out, STEP_RELEASE, release->run, release->timeout, run->arena);
+}
+
+static int explain_target(const struct run *run, struct buf *out, struct err *err)
+{
+	const struct target *target = run->environment->target;
+	const struct health *health = &run->service->health;
+
+	buf_addf(out, "%-9s to target '%s'\n", step_name(STEP_PUBLISH), target->name);
+	if (target->plan && target->plan(&run->deploy, out, err))
+		return -1;
+	if (out->size > 0 && out->data[out->size - 1] != '\n')
+		buf_addc(out, '\n');
+	buf_addf(out, "%-9s the traffic goes to the new version\n", step_name(STEP_SHIFT));
+	buf_addf(out, "%-9s %s must answer %lld within %lld s", step_name(STEP_VERIFY),
+		 health->path, (long long)health->status, (long long)health->timeout);
+	if (health->settle > 0)
+		buf_addf(out, ", and go on for %lld s", (long long)health->settle);
+	buf_addf(out, "; if not, %s\n", step_name(STEP_ROLLBACK));
+	return 0;
+}
+
+int pipeline_explain(const struct plan *plan, struct world *world, struct buf *out, struct err *err)
+{
+	cleanup(arena_freep) struct arena *arena = arena_new();
+	struct run run;
+
+	assert(plan->project);
+	run_begin(&run, plan, NULL, 0, world, arena);
+	if (run_check(&run, err))
+		return -1;
+	if (!plan->revive)
+		explain_code(&run, out);
+	return explain_target(&run, out, err);
+}

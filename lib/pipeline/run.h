@@ -1,0 +1,74 @@
+#ifndef PIPELINE_RUN_H
+#define PIPELINE_RUN_H
+
+#include <stdbool.h>
+
+#include "pipeline/pipeline.h"
+
+/* One plan under way: what the steps share. Private to lib/pipeline. */
+
+struct run {
+	const struct plan *plan;
+	struct world *world;
+	struct arena *arena;
+
+	enum step step; /* the one under way; STEP_DONE or STEP_FAILED at the end */
+	int stop;     /* the worst that the observer asked for: 0, OBSERVER_CANCEL, OBSERVER_LOST */
+	bool ready;   /* run_check went well: what follows is set */
+	bool touched; /* publish has begun, now or in an earlier try: a failure is rolled back */
+
+	const struct project_service *service;
+	const struct project_environment *environment;
+	const char *const *child_env;   /* of build and test */
+	const char *const *release_env; /* the same and the secrets */
+	const char *folder;             /* the checkout; NULL before FETCH */
+	struct app app;
+	struct artifact artifact;
+	struct site site;
+	struct deploy deploy;
+
+	enum step failed;   /* the step that failed … */
+	struct err failure; /* … and why; kind ERR_NONE while nothing failed */
+	struct err undone;  /* why the rollback failed; kind ERR_NONE when it didn't */
+};
+
+/** Set what is known before anything is read; the redactor learns the plan's secrets. */
+void run_begin(struct run *run, const struct plan *plan, const struct progress *saved,
+	       int64_t fence, struct world *world, struct arena *arena);
+
+/** Find service, environment and target, gather the secrets, and check what can be checked without
+ * touching anything. Reads slipway.yml through the source when the plan has no project. Does its
+ * work once. */
+int run_check(struct run *run, struct err *err) MUST_CHECK;
+
+/** Set the checkout, and with it the folder that publish ships; it must be inside the checkout. */
+int run_set_folder(struct run *run, const char *folder, struct err *err) MUST_CHECK;
+
+/** Tell the observer: redacted, a line at a time. */
+void run_say(void *self, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void run_say_lines(struct run *run, const char *text, size_t size);
+
+/** Not 0: stop. A rollback, and tidying up after success, stop only when the deployment is lost. */
+int run_tick(void *self);
+
+/** Marks are small files in plan->work that tell a later try what this one had begun. */
+int run_mark(const struct run *run, const char *name, const char *text, struct err *err) MUST_CHECK;
+bool run_marked(const struct run *run, const char *name);
+
+/** The failure, kept for a later try that resumes in ROLLBACK or at the end. `name`: "failure",
+ * "undone". */
+int run_keep_failure(const struct run *run, const char *name, enum step step,
+		     const struct err *failure, struct err *err) MUST_CHECK;
+/** False when there is none. */
+bool run_recall_failure(const struct run *run, const char *name, enum step *step,
+			struct err *failure);
+
+/** Run a command of the project in the service's folder, its output told line by line. */
+int run_command(struct run *run, const char *const *argv, const char *const *env, int64_t timeout,
+		struct err *err) MUST_CHECK;
+
+/** argv as a person would type it, cut at 120 bytes; a shell script is shown without its shell. In
+ * the arena. */
+const char *run_command_text(struct arena *arena, const char *const *argv);
+
+#endif

@@ -1,0 +1,729 @@
+/* The engine and its steps, with a target, a source, a clock and an observer that follow a script.
+ * Children are real ones. */
+#include "pipeline/pipeline.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "tap.h"
+
+/* What a scenario makes happen, and what must come of it. */
+struct scenario {
+	const char *name;
+	const char *build, *test, *release; /* shell; NULL: writes its own name to $TRACE */
+	int64_t build_timeout;              /* 0: 60 */
+	const char *fails;                  /* the call of source or target that fails … */
+	enum err_kind kind;                 /* … and how */
+	const char *probes;                 /* w g b t(ransient), the last for ever; NULL: g */
+	int64_t settle;
+	enum step stop_at; /* the step in which the observer says `stop` */
+	int stop;
+	enum step store_fails; /* the step whose end can't be stored */
+	bool store_broken;
+	enum step dies; /* STEP_FETCH: it doesn't. Lost at the end of this step, before it was
+			   stored … */
+	bool again;     /* … and resumed by another worker, without the faults */
+	bool revive, nothing_before;
+
+	enum outcome outcome;
+	enum step failed;
+	const char *calls;   /* of source and target, in order; a run of probes is one */
+	const char *ran;     /* of build, test, release */
+	const char *message; /* part of the error */
+	const char *said;    /* part of what was told */
+};
+
+static struct state {
+	const struct scenario *scenario;
+	bool faults;
+	int64_t ticks;
+	struct buf calls, said;
+	unsigned probes;
+	bool rolling_back;
+	enum step step, stored;
+	struct progress progress;
+	const char *folder;
+} state;
+
+static int64_t fake_ticks(struct clock *clock)
+{
+	(void)clock;
+	return state.ticks;
+}
+
+static void fake_sleep(struct clock *clock, int64_t milliseconds)
+{
+	(void)clock;
+	state.ticks += milliseconds;
+}
+
+static struct clock fake_clock = {fake_ticks, fake_ticks, fake_sleep};
+
+static int called(const char *name, struct err *err)
+{
+	const struct scenario *s = state.scenario;
+
+	buf_addf(&state.calls, "%s%s", state.calls.size ? " " : "", name);
+	if (!state.faults || !s->fails || !strstr(s->fails, name))
+		return 0;
+	return err_set(err, s->kind ? s->kind : ERR_REMOTE, 0, "scripted %s with hunter2secret",
+		       name);
+}
+
+static int fake_fetch(struct source *source, const char *commit, const char *folder,
+		      const struct source_tick *tick, struct err *err)
+{
+	autofree char *app = file_join(folder, "app");
+
+	(void)source;
+	(void)commit;
+	if (called("fetch", err))
+		return -1;
+	if (tick->tick(tick->self))
+		return err_set(err, ERR_CANCELLED, 0, "stopped");
+	return file_make_dirs(app, 0755, err);
+}
+
+static int fake_check(const void *settings, const struct app *app, struct err *err)
+{
+	const struct scenario *s = state.scenario;
+
+	(void)settings;
+	(void)app;
+	return s->fails && strcmp(s->fails, "check") == 0
+		       ? err_set(err, ERR_USAGE, 0, "scripted check")
+		       : 0;
+}
+
+static const char *fake_folder(const struct deploy *deploy)
+{
+	return arena_printf(deploy->arena, "%s/release-%s", deploy->site->data, deploy->key);
+}
+
+static int fake_publish(struct deploy *deploy, struct err *err)
+{
+	deploy->version = "v2";
+	deploy->previous = state.scenario->nothing_before ? NULL : "v1";
+	deploy->url = "http://shop.test";
+	deploy->site->say(deploy->site->self, "made with %s", "hunter2secret");
+	return called("publish", err);
+}
+
+static int fake_revive(struct deploy *deploy, struct err *err)
+{
+	if (called("revive", err))
+		return -1;
+	deploy->previous = "v2";
+	return 0;
+}
+
+static int fake_shift(struct deploy *deploy, struct err *err)
+{
+	deploy->memo = "shifted";
+	return called("shift", err);
+}
+
+static int fake_probe(struct deploy *deploy, enum probe *probe, struct err *err)
+{
+	const char *script = state.scenario->probes;
+	size_t last;
+	char c;
+
+	(void)deploy;
+	if (!script || !state.faults)
+		script = "g";
+	last = strlen(script) - 1;
+	c = script[state.probes > last ? last : state.probes];
+	state.probes++;
+	if (!strstr(buf_text(&state.calls), "probe") && called("probe", err))
+		return -1;
+	*probe = c == 'g' ? PROBE_GOOD : c == 'b' ? PROBE_BAD : PROBE_WAITING;
+	if (c == 'b')
+		err_set(err, ERR_REMOTE, 0, "scripted bad probe");
+	return c == 't' ? err_set(err, ERR_TRANSIENT, 0, "scripted transient") : 0;
+}
+
+static int fake_rollback(struct deploy *deploy, struct err *err)
+{
+	(void)deploy;
+	return called("rollback", err);
+}
+
+static int fake_retire(struct deploy *deploy, struct err *err)
+{
+	(void)deploy;
+	return called("retire", err);
+}
+
+static int fake_logs(struct deploy *deploy, struct buf *out, struct err *err)
+{
+	(void)deploy;
+	(void)err;
+	buf_adds(out, "app line one\napp saw hunter2secret\n");
+	return 0;
+}
+
+static const struct target fake_target = {.name = "fake",
+					  .check = fake_check,
+					  .folder = fake_folder,
+					  .publish = fake_publish,
+					  .revive = fake_revive,
+					  .shift = fake_shift,
+					  .probe = fake_probe,
+					  .rollback = fake_rollback,
+					  .retire = fake_retire,
+					  .logs = fake_logs};
+
+static void fake_began(struct observer *observer, enum step step)
+{
+	(void)observer;
+	state.step = step;
+}
+
+static void fake_said(struct observer *observer, enum step step, const char *line, size_t size)
+{
+	(void)observer;
+	(void)step;
+	buf_add(&state.said, line, size);
+	buf_addc(&state.said, '\n');
+}
+
+static int fake_ended(struct observer *observer, enum step step, enum step next,
+		      const struct progress *progress, struct err *err)
+{
+	const struct scenario *s = state.scenario;
+
+	(void)observer;
+	if (state.faults && s->again && step == s->dies)
+		return 1;
+	if (state.faults && s->store_broken && step == s->store_fails)
+		return err_set(err, ERR_SYSTEM, 28, "No space left on device");
+	state.stored = next;
+	state.progress = *progress;
+	return 0;
+}
+
+static int fake_alive(struct observer *observer)
+{
+	const struct scenario *s = state.scenario;
+
+	(void)observer;
+	return state.faults && s->stop && state.step >= s->stop_at ? s->stop : 0;
+}
+
+static struct observer fake_observer = {fake_began, fake_said, fake_ended, fake_alive};
+
+#define SHELL(text)                           \
+	(const char *const[])                 \
+	{                                     \
+		"/bin/sh", "-c", (text), NULL \
+	}
+
+static const char * or (const char *text, const char *fallback)
+{
+	return text ? text : fallback;
+}
+
+static void run(const char *data, struct arena *arena, enum step first, struct result *result)
+{
+	const struct scenario *s = state.scenario;
+	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
+	const struct field_pair env[] = {
+		{"TRACE", arena_printf(arena, "%s/trace", data)}, {"LANG", "C"}, {NULL, NULL}};
+	const struct field_pair secrets[] = {{"TOKEN", "hunter2secret"}, {NULL, NULL}};
+	struct project_build build = {.run = SHELL(or (s->build, "echo build >>$TRACE")),
+				      .timeout = s->build_timeout ? s->build_timeout : 60};
+	struct project_command test = {SHELL(or (s->test, "echo test >>$TRACE")), 60};
+	struct project_command release = {SHELL(or (s->release, "echo release >>$TRACE")), 60};
+	struct project_environment environment = {"production", &fake_target, NULL};
+	struct project_service service = {.name = "shop",
+					  .path = "app",
+					  .build = &build,
+					  .test = &test,
+					  .release = &release,
+					  .health = {"/healthz", 200, 5, s->settle},
+					  .env = env,
+					  .secrets = (const char *const[]){"TOKEN", NULL},
+					  .environments = &environment,
+					  .environment_count = 1};
+	struct project project = {&service, 1};
+	const struct plan plan = {.project = &project,
+				  .service = "shop",
+				  .environment = "production",
+				  .commit = "0123456789abcdef0123456789abcdef01234567",
+				  .config = "slipway.yml",
+				  .revive = s->revive,
+				  .version = s->revive ? "v1" : NULL,
+				  .secrets = s->fails && strcmp(s->fails, "secret") == 0 ? NULL
+											 : secrets,
+				  .work = arena_printf(arena, "%s/work", data),
+				  .job = arena_printf(arena, "SLIPWAY_JOB=%s#17", data)};
+	struct source source = {.fetch = fake_fetch};
+	struct world world = {.clock = &fake_clock,
+			      .source = &source,
+			      .observer = &fake_observer,
+			      .redactor = redactor,
+			      .data = data,
+			      .path = "/usr/bin:/bin"};
+
+	pipeline_run(&plan, first, first == STEP_FETCH ? NULL : &state.progress, 1, &world, arena,
+		     result);
+}
+
+/* What the children noted, on one line. */
+static char *what_ran(const char *data)
+{
+	autofree char *path = file_join(data, "trace");
+	struct buf text = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+
+	if (file_exists(path) && file_read(path, &text, &err))
+		bail_out("can't read the trace");
+	for (char *at = text.data; at && *at; at++)
+		if (*at == '\n')
+			*at = at[1] ? ' ' : '\0';
+	return buf_take(&text);
+}
+
+static void expect(const struct scenario *s, const struct result *result, const char *data)
+{
+	autofree char *ran = what_ran(data);
+	bool pass = result->outcome == s->outcome && result->failed == s->failed
+		    && strcmp(buf_text(&state.calls), s->calls) == 0
+		    && strcmp(ran, or (s->ran, "build test release")) == 0
+		    && (!s->message || strstr(result->err.text, s->message))
+		    && (!s->said || strstr(buf_text(&state.said), s->said))
+		    && !strstr(buf_text(&state.said), "hunter2secret")
+		    && !strstr(result->err.text, "hunter2secret")
+		    && (result->outcome == OUTCOME_LIVE) == (result->err.kind == ERR_NONE);
+
+	if (!ok(pass, s->name))
+		tap_note("outcome %d (want %d), failed in %s (want %s)\ncalls: %s\nran: %s\n"
+			 "message: %s\nsaid: %.900s",
+			 (int)result->outcome, (int)s->outcome, step_name(result->failed),
+			 step_name(s->failed), buf_text(&state.calls), ran, result->err.text,
+			 buf_text(&state.said));
+}
+
+static void play(const struct scenario *s)
+{
+	cleanup(arena_freep) struct arena *arena = arena_new();
+	char data[] = "/tmp/slipway-pipeline-XXXXXX";
+	struct result result = {0};
+	struct err err = ERR_INIT;
+
+	if (!mkdtemp(data))
+		bail_out("no temporary folder");
+	state = (struct state){.scenario = s,
+			       .faults = true,
+			       .calls = BUF_INIT(64 * 1024),
+			       .said = BUF_INIT(1024 * 1024)};
+	run(data, arena, STEP_FETCH, &result);
+	if (s->again) {
+		ok(result.outcome == OUTCOME_LOST, "the first worker lost it");
+		state.faults = false;
+		run(data, arena, state.stored, &result);
+	}
+	expect(s, &result, data);
+	buf_free(&state.calls);
+	buf_free(&state.said);
+	if (file_remove_tree(data, &err))
+		tap_note("%s", err.text);
+}
+
+#define ALL_CALLS "fetch publish shift probe retire"
+
+static const struct scenario scenarios[] = {
+	{.name = "all goes well", .outcome = OUTCOME_LIVE, .failed = STEP_DONE, .calls = ALL_CALLS},
+	{.name = "health comes late, and is waited for",
+	 .probes = "wwwwwttwwg",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS},
+	{.name = "a wait says how far it is",
+	 .probes = "wwwwwwwwwwwwwwwwwwwwwwwwg",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "waiting for health, 5 s of 5 s"},
+	{.name = "a version that must stay healthy for a while",
+	 .probes = "gggwggg",
+	 .settle = 20,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "healthy, watching it for"},
+	{.name = "the settings are wrong: nothing is touched",
+	 .fails = "check",
+	 .outcome = OUTCOME_USAGE,
+	 .failed = STEP_FETCH,
+	 .calls = "",
+	 .ran = "",
+	 .message = "services.shop.environments.production: scripted check"},
+	{.name = "a secret without a value: nothing is touched",
+	 .fails = "secret",
+	 .outcome = OUTCOME_USAGE,
+	 .failed = STEP_FETCH,
+	 .calls = "",
+	 .ran = "",
+	 .message = "names the secret TOKEN"},
+	{.name = "fetch fails",
+	 .fails = "fetch",
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_FETCH,
+	 .calls = "fetch",
+	 .ran = "",
+	 .message = "fetch: scripted fetch with ***"},
+	{.name = "the build fails",
+	 .build = "echo no rule to make target; exit 2",
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_BUILD,
+	 .calls = "fetch",
+	 .ran = "",
+	 .message = "ended with status 2: no rule to make target"},
+	{.name = "the build dies of a signal",
+	 .build = "kill -9 $$",
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_BUILD,
+	 .calls = "fetch",
+	 .ran = "",
+	 .message = "was ended by signal 9"},
+	{.name = "the build hangs",
+	 .build = "exec sleep 60",
+	 .build_timeout = 1,
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_BUILD,
+	 .calls = "fetch",
+	 .ran = "",
+	 .message = "build: `exec sleep 60`"},
+	{.name = "a test fails",
+	 .test = "echo 1 failed >&2; exit 1",
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_TEST,
+	 .calls = "fetch",
+	 .ran = "build",
+	 .message = "ended with status 1: 1 failed",
+	 .said = "\n1 failed\n"},
+	{.name = "build and test get no secrets",
+	 .build = "echo \"build${TOKEN}\" >>$TRACE",
+	 .test = "echo \"test${TOKEN}\" >>$TRACE",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS},
+	{.name = "the release command gets them, and they don't reach the log",
+	 .release = "test -n \"$TOKEN\" && echo it is $TOKEN && echo release >>$TRACE",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "\nit is ***\n"},
+	{.name = "a child's environment is built from nothing",
+	 .build = "env | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo build >>$TRACE",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "\nCI HOME LANG PATH PWD SLIPWAY_COMMIT SLIPWAY_ENVIRONMENT SLIPWAY_JOB "
+		 "SLIPWAY_SERVICE TMPDIR TRACE "},
+	{.name = "env: of the service wins over what a child is given",
+	 .build = "echo lang is $LANG in $(basename $PWD); echo build >>$TRACE",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "\nlang is C in app\n"},
+	{.name = "the release command fails",
+	 .release = "exit 3",
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_RELEASE,
+	 .calls = "fetch",
+	 .ran = "build test",
+	 .message = "release: `exit 3` ended with status 3"},
+	{.name = "publish fails: nothing was switched",
+	 .fails = "publish",
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_PUBLISH,
+	 .calls = "fetch publish rollback",
+	 .message = "publish: scripted publish with ***",
+	 .said = "app saw ***"},
+	{.name = "shift fails: it may have switched",
+	 .fails = "shift",
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift rollback",
+	 .message = "shift: scripted",
+	 .said = "version v1 has the traffic again"},
+	{.name = "the first version ever fails",
+	 .probes = "b",
+	 .nothing_before = true,
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .said = "nothing has the traffic"},
+	{.name = "health is bad",
+	 .probes = "wwb",
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .message = "verify: scripted bad probe"},
+	{.name = "health never comes",
+	 .probes = "w",
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .message = "/healthz didn't answer 200 from the new version within 5 s"},
+	{.name = "health never comes, and the last reason is told",
+	 .probes = "t",
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .message = "last: scripted transient"},
+	{.name = "health comes and goes",
+	 .probes = "wwwwwwwwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgwgw",
+	 .settle = 2,
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .message = "/healthz"},
+	{.name = "the probe itself fails",
+	 .fails = "probe",
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .message = "verify: scripted probe"},
+	{.name = "the rollback fails too",
+	 .fails = "shift rollback",
+	 .outcome = OUTCOME_UNKNOWN,
+	 .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift rollback",
+	 .message = "shift: scripted shift with ***; then rollback: scripted rollback"},
+	{.name = "a rollback that can't be reached is tried again",
+	 .fails = "shift rollback",
+	 .kind = ERR_TRANSIENT,
+	 .outcome = OUTCOME_UNKNOWN,
+	 .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift rollback rollback rollback"},
+	{.name = "tidying up fails: it is live all the same",
+	 .fails = "retire",
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "warning: it is live, but tidying up failed: retire: scripted retire"},
+	{.name = "cancelled in fetch",
+	 .stop_at = STEP_FETCH,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_CANCELLED,
+	 .failed = STEP_FETCH,
+	 .calls = "",
+	 .ran = ""},
+	{.name = "cancelled in build",
+	 .build = "echo build >>$TRACE; sleep 60",
+	 .stop_at = STEP_BUILD,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_CANCELLED,
+	 .failed = STEP_BUILD,
+	 .calls = "fetch",
+	 .ran = "",
+	 .message = "build: cancelled"},
+	{.name = "cancelled in release",
+	 .stop_at = STEP_RELEASE,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_CANCELLED,
+	 .failed = STEP_RELEASE,
+	 .calls = "fetch",
+	 .ran = "build test"},
+	{.name = "cancelled before publish: nothing to roll back",
+	 .stop_at = STEP_PUBLISH,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_CANCELLED,
+	 .failed = STEP_PUBLISH,
+	 .calls = "fetch"},
+	{.name = "cancelled after publish: rolled back",
+	 .stop_at = STEP_SHIFT,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_CANCELLED,
+	 .failed = STEP_SHIFT,
+	 .calls = "fetch publish rollback"},
+	{.name = "cancelled in verify: rolled back",
+	 .probes = "w",
+	 .stop_at = STEP_VERIFY,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_CANCELLED,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift rollback"},
+	{.name = "cancelled, and the rollback fails: unknown",
+	 .fails = "rollback",
+	 .stop_at = STEP_SHIFT,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_UNKNOWN,
+	 .failed = STEP_SHIFT,
+	 .calls = "fetch publish rollback"},
+	{.name = "cancelled once it is live: too late",
+	 .stop_at = STEP_RETIRE,
+	 .stop = OBSERVER_CANCEL,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS},
+	{.name = "lost in verify: nothing more is done",
+	 .probes = "w",
+	 .stop_at = STEP_VERIFY,
+	 .stop = OBSERVER_LOST,
+	 .outcome = OUTCOME_LOST,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift"},
+	{.name = "lost in build: the child is stopped",
+	 .build = "sleep 60",
+	 .stop_at = STEP_BUILD,
+	 .stop = OBSERVER_LOST,
+	 .outcome = OUTCOME_LOST,
+	 .failed = STEP_BUILD,
+	 .calls = "fetch",
+	 .ran = ""},
+	{.name = "progress can't be stored before publish",
+	 .store_broken = true,
+	 .store_fails = STEP_TEST,
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_TEST,
+	 .calls = "fetch",
+	 .ran = "build test",
+	 .message = "store the progress: No space left on device"},
+	{.name = "progress can't be stored after publish: no traffic",
+	 .store_broken = true,
+	 .store_fails = STEP_PUBLISH,
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_PUBLISH,
+	 .calls = "fetch publish rollback"},
+	{.name = "progress can't be stored after verify: it is live",
+	 .store_broken = true,
+	 .store_fails = STEP_VERIFY,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "warning: store the progress"},
+	{.name = "a worker dies in build",
+	 .dies = STEP_BUILD,
+	 .again = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .ran = "build build test release"},
+	{.name = "a worker dies after release: it isn't run twice",
+	 .dies = STEP_RELEASE,
+	 .again = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = ALL_CALLS,
+	 .said = "an earlier try ran it already"},
+	{.name = "a worker dies while release runs: it isn't run twice",
+	 .release = "echo release >>$TRACE; sleep 60",
+	 .stop_at = STEP_COUNT, /* see below: by hand */
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_RELEASE,
+	 .calls = "fetch",
+	 .message = "the worker died while"},
+	{.name = "a worker dies in publish",
+	 .dies = STEP_PUBLISH,
+	 .again = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = "fetch publish publish shift probe retire"},
+	{.name = "a worker dies in shift",
+	 .dies = STEP_SHIFT,
+	 .again = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = "fetch publish shift shift probe retire"},
+	{.name = "a worker dies in retire",
+	 .dies = STEP_RETIRE,
+	 .again = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = "fetch publish shift probe retire retire"},
+	{.name = "a worker dies in rollback: the reason isn't lost",
+	 .probes = "b",
+	 .dies = STEP_ROLLBACK,
+	 .again = true,
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback rollback",
+	 .message = "verify: scripted bad probe"},
+	{.name = "a rollback to an older version",
+	 .revive = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = "revive shift probe retire",
+	 .ran = ""},
+	{.name = "the older version is gone: what is live isn't harmed",
+	 .revive = true,
+	 .fails = "revive",
+	 .kind = ERR_ABSENT,
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_PUBLISH,
+	 .calls = "revive",
+	 .ran = ""},
+	{.name = "the older version isn't healthy",
+	 .revive = true,
+	 .probes = "b",
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_VERIFY,
+	 .calls = "revive shift probe rollback",
+	 .ran = ""},
+};
+
+/* The observer says "lost" once the release command has noted that it runs. */
+static int lost_in_release(struct observer *observer)
+{
+	autofree char *trace = what_ran(state.folder);
+
+	(void)observer;
+	return state.faults && strstr(trace, "release") ? OBSERVER_LOST : 0;
+}
+
+static void play_death_in_release(const struct scenario *s)
+{
+	cleanup(arena_freep) struct arena *arena = arena_new();
+	char data[] = "/tmp/slipway-pipeline-XXXXXX";
+	struct result result = {0};
+	struct err err = ERR_INIT;
+
+	if (!mkdtemp(data))
+		bail_out("no temporary folder");
+	state = (struct state){.scenario = s,
+			       .faults = true,
+			       .folder = data,
+			       .calls = BUF_INIT(64 * 1024),
+			       .said = BUF_INIT(1024 * 1024)};
+	fake_observer.alive = lost_in_release;
+	run(data, arena, STEP_FETCH, &result);
+	same_int(result.outcome, OUTCOME_LOST, "the first worker lost it while release ran");
+	state.faults = false;
+	run(data, arena, state.stored, &result);
+	fake_observer.alive = fake_alive;
+	expect(s, &result, data);
+	buf_free(&state.calls);
+	buf_free(&state.said);
+	if (file_remove_tree(data, &err))
+		tap_note("%s", err.text);
+}
+
+static void names(void)
+{
+	same_str(step_name(STEP_ROLLBACK), "rollback", "a step has a name");
+	same_int(step_find("verify"), STEP_VERIFY, "and is found by it");
+	same_int(step_find("sleep"), -1, "others aren't");
+	same_int(outcome_exit(OUTCOME_LIVE), 0, "live ends with 0");
+	same_int(outcome_exit(OUTCOME_ROLLED_BACK), 1, "rolled back with 1");
+	same_int(outcome_exit(OUTCOME_USAGE), 2, "wrong settings with 2");
+	same_int(outcome_exit(OUTCOME_UNKNOWN), 3, "unknown with 3");
+	same_int(outcome_exit(OUTCOME_CANCELLED), 4, "cancelled with 4");
+	same_str(outcome_state(OUTCOME_ROLLED_BACK), "rolled_back", "the API's state");
+}
+
+int main(void)
+{
+	names();
+	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+		if (scenarios[i].stop_at == STEP_COUNT)
+			play_death_in_release(&scenarios[i]);
+		else
+			play(&scenarios[i]);
+	return tap_done();
+}
