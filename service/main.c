@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "net/http.h"
 #include "service/confined.h"
 #include "service/roles.h"
+#include "target/target.h"
 
 #define VERSION "0.1.0"
 
@@ -146,7 +148,8 @@ static int run(const struct settings *settings)
 	return supervisor_main(settings, &err) < 0 ? fail(&err) : EXIT_DONE;
 }
 
-/* Between a worker and what it builds: see confined.h. The exit status is a shell's for "can't run". */
+/* Between a worker and what it builds: see confined.h. The exit status is a shell's for "can't
+ * run". */
 static int confined(char **words)
 {
 	struct err err = ERR_INIT;
