@@ -21,21 +21,6 @@ struct slot {
 static void read_struct(const struct slot *slot, json_t *value, const struct field *fields,
 			void *into);
 
-/* The pointer of a child; the caller frees. */
-static char *pointer_to(const char *pointer, const char *key)
-{
-	struct buf out = BUF_INIT(64 * 1024);
-
-	buf_adds(&out, pointer);
-	buf_addc(&out, '/');
-	for (; *key; key++)
-		if (*key == '~' || *key == '/')
-			buf_adds(&out, *key == '~' ? "~0" : "~1");
-		else
-			buf_addc(&out, *key);
-	return buf_take(&out);
-}
-
 static char *pointer_at(const char *pointer, size_t index)
 {
 	return xprintf("%s/%zu", pointer, index);
@@ -331,7 +316,7 @@ static void read_map(const struct slot *slot, json_t *value)
 	pairs = arena_alloc(slot->reader->arena, (json_object_size(value) + 1) * sizeof *pairs);
 	json_object_foreach(value, name, item)
 	{
-		autofree char *pointer = pointer_to(slot->pointer, name);
+		autofree char *pointer = yaml_pointer(slot->pointer, name);
 		const char *text = json_is_null(item) ? "" : text_of(slot, item);
 		struct err err = ERR_INIT;
 
@@ -425,7 +410,7 @@ static void read_groups(const struct slot *slot, json_t *value)
 
 static void read_named_item(const struct slot *slot, const char *name, json_t *value, void *into)
 {
-	autofree char *pointer = pointer_to(slot->pointer, name);
+	autofree char *pointer = yaml_pointer(slot->pointer, name);
 	struct slot item = *slot;
 	struct err err = ERR_INIT;
 
@@ -560,7 +545,7 @@ void fields_read(const struct fields_reader *reader, const struct fields_part *p
 	assert(json_is_object(object));
 	json_object_foreach(object, name, value)
 	{
-		autofree char *child = pointer_to(pointer, name);
+		autofree char *child = yaml_pointer(pointer, name);
 		void *into = NULL;
 		const struct field *field = find_field(parts, count, name, &into);
 		struct slot slot = {reader, field, name, child, into};

@@ -178,6 +178,15 @@ bool text_is_name(const char *s)
 	return !s[size] && size >= 1 && size <= 63 && strspn(s, ALNUM) > 0 && !strstr(s, "..");
 }
 
+bool text_is_variable(const char *s)
+{
+	if (!*s || isdigit((unsigned char)*s))
+		return false;
+	while (isalnum((unsigned char)*s) || *s == '_')
+		s++;
+	return !*s;
+}
+
 bool text_is_repository(const char *s)
 {
 	size_t owner = strspn(s, ALNUM "_-");

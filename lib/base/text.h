@@ -37,6 +37,9 @@ bool text_is_commit(const char *s);
 /** A service or environment: [A-Za-z0-9][A-Za-z0-9._-]{0,62}, no "..". */
 bool text_is_name(const char *s);
 
+/** The name of a variable: [A-Za-z_][A-Za-z0-9_]*. */
+bool text_is_variable(const char *s);
+
 /** owner/name as GitHub allows it; neither part "." or ".." or with a leading '-'. */
 bool text_is_repository(const char *s);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/buf.h"
 #include "base/mistakes.h"
 #include "base/text.h"
 
@@ -418,6 +419,20 @@ void yaml_mark(const struct yaml_marks *marks, const char *pointer, bool key, un
 	}
 	*line = key ? mark->key_line : mark->line;
 	*column = key ? mark->key_column : mark->column;
+}
+
+char *yaml_pointer(const char *pointer, const char *key)
+{
+	struct buf out = BUF_INIT(64 * 1024);
+
+	buf_adds(&out, pointer);
+	buf_addc(&out, '/');
+	for (; *key; key++)
+		if (*key == '~' || *key == '/')
+			buf_adds(&out, *key == '~' ? "~0" : "~1");
+		else
+			buf_addc(&out, *key);
+	return buf_take(&out);
 }
 
 void yaml_marks_free(struct yaml_marks *marks)

@@ -29,6 +29,10 @@ int yaml_parse(json_t **out, struct yaml_marks **marks, const char *text, size_t
 void yaml_mark(const struct yaml_marks *marks, const char *pointer, bool key, unsigned *line,
 	       unsigned *column);
 
+/** The pointer of a key below: ("/repositories", "acme/shop") is "/repositories/acme~1shop". The
+ * caller frees. */
+char *yaml_pointer(const char *pointer, const char *key);
+
 /** NULL is fine. */
 void yaml_marks_free(struct yaml_marks *marks);
 DEFINE_FREEP(struct yaml_marks, yaml_marks_free);

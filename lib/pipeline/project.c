@@ -245,7 +245,7 @@ static void read_environments(struct reading *reading, struct project_service *s
 		reading->arena, json_object_size(environments) * sizeof *service->environments);
 	json_object_foreach(environments, name, value)
 	{
-		autofree char *at = xprintf("%s/%s", within, name);
+		autofree char *at = yaml_pointer(within, name);
 		struct project_environment *environment =
 			&service->environments[service->environment_count++];
 		unsigned before = reading->mistakes->count;
@@ -265,7 +265,7 @@ static void read_environments(struct reading *reading, struct project_service *s
 static void finish_service(struct reading *reading, struct project_service *service,
 			   struct project_service_text *text, bool good)
 {
-	autofree char *pointer = xprintf("/services/%s", service->name);
+	autofree char *pointer = yaml_pointer("/services", service->name);
 	unsigned before = reading->mistakes->count;
 
 	if (service->path)

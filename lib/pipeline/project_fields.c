@@ -56,11 +56,7 @@ static int valid_url_path(const char *text, struct err *err)
 
 static int valid_variable(const char *text, struct err *err)
 {
-	bool good = *text && !isdigit((unsigned char)*text);
-
-	for (const char *c = text; *c; c++)
-		good &= isalnum((unsigned char)*c) || *c == '_';
-	if (!good)
+	if (!text_is_variable(text))
 		return err_set(
 			err, ERR_USAGE, 0,
 			"'%.60s' is no name of a variable: expected letters, digits and '_', "
