@@ -125,6 +125,24 @@ static void add_patterns(struct buf *out, const char *before, const char *const 
 	}
 }
 
+/* What a rule without filters takes. */
+static const char *rule_subject(const struct settings_rule *rule)
+{
+	static const struct {
+		const char *event, *subject;
+	} subjects[] = {
+		{"push", "pushes"},
+		{"workflow_run", "workflow runs"},
+		{"deployment", "deployments"},
+		{"registry_package", "packages"},
+	};
+
+	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
+		if (text_same(settings_rule_events[rule->on], subjects[i].event))
+			return subjects[i].subject;
+	return rule->prereleases ? "releases" : "full releases";
+}
+
 /* "main to production", "tags v* to production", "any branch to staging". */
 static void add_rule(struct buf *out, const struct settings_rule *rule)
 {
@@ -135,9 +153,7 @@ static void add_rule(struct buf *out, const struct settings_rule *rule)
 	add_patterns(out, out->size > before ? " of workflow " : "workflow ", rule->workflows);
 	add_patterns(out, out->size > before ? " of package " : "package ", rule->packages);
 	if (out->size == before)
-		buf_adds(out, "anything");
-	if (text_same(settings_rule_events[rule->on], "release") && !rule->prereleases)
-		buf_adds(out, " but prereleases");
+		buf_adds(out, rule_subject(rule));
 	buf_addf(out, " to %s", rule->environment ? rule->environment : "any environment");
 }
 
