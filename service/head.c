@@ -13,7 +13,6 @@ static const char *const only_once[] = {
 	"Authorization",
 	"Content-Type",
 	"Idempotency-Key",
-	"X-Hub-Signature-256",
 	"X-GitHub-Event",
 	"X-GitHub-Delivery",
 };

@@ -259,6 +259,11 @@ static void find_route(struct server_request *request)
 	request->reply.headers[0][1] = allowed;
 }
 
+static void *self_of(const struct server_request *request)
+{
+	return request->route->self ? request->route->self : request->server->self;
+}
+
 struct head_reading {
 	struct head head;
 	bool contiguous;
@@ -333,8 +338,8 @@ static enum MHD_Result begin(struct server_request *request, const char *method,
 			    request->server->options.body_seconds * 1000);
 	head = judge_head(request, version);
 	if (!request->reply.status && request->route->begin) {
-		request->call.state = request->route->begin(request->server->self, &request->call,
-							    &request->reply);
+		request->call.state =
+			request->route->begin(self_of(request), &request->call, &request->reply);
 		assert(request->call.state || request->reply.status);
 	}
 	if (request->reply.status)
@@ -369,7 +374,7 @@ static enum MHD_Result finish(struct server_request *request)
 		request->call.body = buf_text(&request->body);
 		request->call.size = request->body.size;
 	}
-	request->route->handle(request->server->self, &request->call, &request->reply);
+	request->route->handle(self_of(request), &request->call, &request->reply);
 	return answer(request);
 }
 

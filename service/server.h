@@ -59,6 +59,7 @@ struct route {
 	const char *method, *path; /* one ending in '/', longer than that, takes all below it */
 	enum right right;
 	size_t body_limit;
+	void *self; /* what its functions get; NULL: what server_start() was given */
 	/** Both or neither: the body is handed over as it arrives. begin may refuse by filling the
 	 * reply and returning NULL. */
 	void *(*begin)(void *self, const struct call *call, struct reply *reply);
