@@ -314,7 +314,7 @@ static void marked(void)
 	struct child child = {.env = env}, other = {.argv = SH("exec sleep 60")};
 	struct err err = ERR_INIT;
 	char script[400];
-	pid_t pid, other_pid;
+	pid_t pid = -1, other_pid = -1;
 	int status;
 
 	other.env = other_env;
