@@ -27,23 +27,39 @@ static int fail_damaged(struct sqlite *self, struct err *err)
 		       self->path, sqlite3_errmsg(self->db));
 }
 
+/* The errno behind an I/O error; a commit's is known only to the write-ahead log's file. */
+static int system_cause(struct sqlite *self)
+{
+	int cause = sqlite3_system_errno(self->db);
+	sqlite3_file *wal = NULL;
+
+	if (cause)
+		return cause;
+	if (sqlite3_file_control(self->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK
+	    && wal && wal->pMethods)
+		wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &cause);
+	return cause;
+}
+
 int sqlite_fail(struct sqlite *self, struct err *err)
 {
-	int code = sqlite3_errcode(self->db), cause = sqlite3_system_errno(self->db);
+	int code = sqlite3_errcode(self->db), cause;
 
 	switch (code & 0xff) {
 	case SQLITE_FULL:
-		return fail_system(self, err, ENOSPC,
-				   "nothing was stored: free some space on its disk");
+		return fail_system(
+			self, err, ENOSPC,
+			"nothing was stored: free some space on its disk, or raise its quota");
 	case SQLITE_READONLY:
 		return fail_system(
 			self, err, EROFS,
 			"nothing was stored: it, or its folder, can't be written by this user");
 	case SQLITE_CANTOPEN:
-		return fail_system(self, err, cause,
+		return fail_system(self, err, system_cause(self),
 				   "can't open the database: its folder must exist and be writable "
 				   "by this user");
 	case SQLITE_IOERR:
+		cause = system_cause(self);
 		return fail_system(self, err, cause ? cause : EIO,
 				   "nothing was stored: the disk failed");
 	case SQLITE_BUSY:

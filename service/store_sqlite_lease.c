@@ -44,7 +44,7 @@ int sqlite_advance(struct store *store, const struct claim *claim, enum step nex
 
 	if (sqlite_begin(self, false, err) < 0)
 		return -1;
-	changed = sqlite_run(self, err, sql, "iitittttttt", claim->deployment, claim->fence,
+	changed = sqlite_run(self, err, sql, "iititttttt", claim->deployment, claim->fence,
 			     step_name(next), until_ticks, progress->version, progress->previous,
 			     progress->url, progress->memo, progress->folder, progress->target);
 	return end_update(self, changed, "save the progress of", claim, err);

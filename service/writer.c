@@ -27,9 +27,10 @@ struct writer {
 	struct clock *clock;
 	pthread_t thread;
 	pthread_mutex_t lock; /* for all below */
-	pthread_cond_t arrived;
+	pthread_cond_t arrived, left;
 	struct ticket *first, **last;
-	size_t waiting;
+	size_t waiting; /* for the writer to take them */
+	size_t inside;  /* in writer_record() */
 	bool stopping;
 };
 
@@ -107,6 +108,7 @@ struct writer *writer_new(struct store *store, struct clock *clock)
 	writer->last = &writer->first;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->arrived, NULL);
+	pthread_cond_init(&writer->left, NULL);
 	failed = pthread_create(&writer->thread, NULL, work, writer);
 	assert(!failed); /* as with memory: a machine that can't start one thread can't serve */
 	return writer;
@@ -132,8 +134,11 @@ int writer_record(struct writer *writer, struct delivery *delivery, struct err *
 	delivery->err.kind = ERR_NONE;
 	pthread_mutex_lock(&writer->lock);
 	full = writer->waiting >= WAITING;
+	writer->inside++;
 	if (!full)
 		wait_for_commit(writer, &ticket);
+	if (--writer->inside == 0)
+		pthread_cond_signal(&writer->left);
 	pthread_mutex_unlock(&writer->lock);
 	if (full)
 		return err_set(err, ERR_LIMIT, 0,
@@ -154,7 +159,12 @@ void writer_free(struct writer *writer)
 	pthread_cond_signal(&writer->arrived);
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, NULL);
+	pthread_mutex_lock(&writer->lock);
+	while (writer->inside)
+		pthread_cond_wait(&writer->left, &writer->lock);
+	pthread_mutex_unlock(&writer->lock);
 	pthread_cond_destroy(&writer->arrived);
+	pthread_cond_destroy(&writer->left);
 	pthread_mutex_destroy(&writer->lock);
 	store_free(writer->store);
 	free(writer);
