@@ -191,8 +191,10 @@ static void time_limits(void)
 					  .timeout = 1}),
 		 -ERR_LIMIT, "one that ends itself");
 	same_str(buf_text(&heard.text), "bye", "has the time to say so");
+	start = clock_ticks(&clock_system);
 	same_int(run_child((struct child){.argv = SH("kill -STOP $$"), .timeout = 1}), -ERR_LIMIT,
 		 "one that stopped itself ends, too");
+	ok(since(start) < 4000, "at once");
 }
 
 static void ticks(void)

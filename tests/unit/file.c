@@ -136,6 +136,7 @@ static void removes(void)
 		at = next;
 	}
 	close(at);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){512, 4096});
 	same_int(deep, 3000, "a tree deeper than descriptors and path names go");
 	if (!ok(file_remove_tree(scratch("t"), &err) == 0, "is removed"))
 		tap_note("%s", err.text);
