@@ -1,47 +1,45 @@
 #include "base/mistakes.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
+
+/* The whole character at s, in bytes; 0 when it isn't one (cut by a precision, most likely). */
+static size_t character(const char *s)
+{
+	for (size_t size = 1; size <= 4 && s[size - 1]; size++)
+		if (text_is_utf8(s, size))
+			return size;
+	return 0;
+}
 
 /* Text from a file goes to terminals and CI logs: nothing in it may start a line or move the
  * cursor. */
 static void add_visible(struct buf *buf, const char *s)
 {
-	for (const unsigned char *at = (const unsigned char *)s; *at; at++) {
-		bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+	size_t size;
 
-		if (*at == '\n')
+	for (; *s; s += size ? size : 1) {
+		unsigned char byte = (unsigned char)*s;
+
+		size = character(s);
+		if (byte == '\n')
 			buf_adds(buf, "\\n");
-		else if (*at < 0x20 || *at == 0x7f)
-			buf_addf(buf, "\\x%02x", *at);
-		else if (c1)
-			buf_addf(buf, "\\x%02x", *++at);
+		else if (byte < 0x20 || byte == 0x7f)
+			buf_addf(buf, "\\x%02x", byte);
+		else if (size == 2 && byte == 0xc2 && (unsigned char)s[1] < 0xa0)
+			buf_addf(buf, "\\x%02x", (unsigned char)s[1]);
 		else
-			buf_addc(buf, (char)*at);
+			buf_add(buf, s, size);
 	}
-}
-
-/* A message that was cut may end within a character. */
-static void drop_broken_end(char *s)
-{
-	size_t end = strlen(s), start = end;
-
-	while (start > 0 && end - start < 4 && ((unsigned char)s[start - 1] & 0xc0) == 0x80)
-		start--;
-	if (start > 0 && (unsigned char)s[start - 1] >= 0xc0)
-		s[start - 1] = '\0';
-	else
-		s[start] = '\0';
 }
 
 static void add(struct mistakes *mistakes, const char *where, const char *fmt, va_list args)
 {
 	char text[1000];
-	int used = vsnprintf(text, sizeof text, fmt, args);
 
-	if (used >= (int)sizeof text)
-		drop_broken_end(text);
+	vsnprintf(text, sizeof text, fmt, args);
 	mistakes->count++;
 	if (buf_full(&mistakes->text))
 		return;
@@ -108,7 +106,8 @@ int mistakes_result(const struct mistakes *mistakes, struct err *err)
 	if (mistakes->count == 0)
 		return 0;
 	if (first > 420)
-		first = 420;
+		for (first = 420; ((unsigned char)text[first] & 0xc0) == 0x80;)
+			first--;
 	if (more == 0)
 		return err_set(err, ERR_USAGE, 0, "%.*s", (int)first, text);
 	return err_set(err, ERR_USAGE, 0, "%.*s (and %u more mistake%s)", (int)first, text, more,
