@@ -20,6 +20,7 @@ say = @printf '%5s %s\n'
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 ARCHIVES = $(BUILD)/action.a $(BUILD)/service.a $(BUILD)/lib.a
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%.t,$(TEST_C))
+TOOLS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 
 .PHONY: all tests check asan ubsan tsan valgrind lint fuzz crash bench cover docs image install clean
 .DELETE_ON_ERROR:
@@ -55,7 +56,11 @@ $(BUILD)/tests/%.o: CFLAGS_ALL += -Itests
 # A server with a certificate.
 $(BUILD)/tests/unit/http.t: LIB_LIBS += -lssl
 
-tests: $(TESTS)
+$(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(ARCHIVES)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(SERVICE_LIBS)
+
+tests: $(TESTS) $(TOOLS)
 
 # make check T=store runs only the tests whose name holds "store".
 check: all tests
