@@ -350,5 +350,5 @@ const char *settings_store(const struct settings *settings, struct arena *arena)
 {
 	if (!text_same(settings->store, "sqlite"))
 		return settings->store;
-	return arena_printf(arena, "sqlite://%s/slipway.db", settings->data);
+	return arena_printf(arena, "sqlite://%s/store/slipway.db", settings->data);
 }

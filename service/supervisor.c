@@ -187,6 +187,8 @@ static int reload(struct supervisor *self, struct err *err)
 
 	if (settings_load(&settings, self->settings->file, arena, &mistakes, err) < 0)
 		return -1;
+	for (size_t i = 0; settings->warnings[i]; i++)
+		log_warn(settings->warnings[i]);
 	if (strcmp(settings->data, self->settings->data) != 0)
 		return err_set(err, ERR_USAGE, 0,
 			       "data is %s, was %s: stop slipwayd, move the folder, start it again",
@@ -261,9 +263,10 @@ static char *own_program(struct err *err)
  */
 static int take_data(const struct settings *settings, int *lock, struct err *err)
 {
-	autofree char *path = file_join(settings->data, "slipwayd.lock");
+	autofree char *path = file_join(settings->data, "slipwayd.lock"),
+		      *store = file_join(settings->data, "store");
 
-	if (file_make_dirs(settings->data, 0700, err) < 0)
+	if (file_make_dirs(store, 0700, err) < 0)
 		return err_within(err, "data folder");
 	*lock = file_lock(path, false, err);
 	if (*lock < 0 && err->kind == ERR_CONFLICT)
@@ -297,6 +300,8 @@ int supervisor_main(const struct settings *settings, struct err *err)
 		file_close_at(&self.text);
 		return -1;
 	}
+	for (size_t i = 0; settings->warnings[i]; i++)
+		log_warn(settings->warnings[i]);
 	choose_roles(&self);
 	log_info("started", "listen", settings->listen, "data", settings->data);
 	supervise(&self, &signals);

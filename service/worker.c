@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "net/http.h"
+#include "service/confined.h"
 #include "service/roles.h"
 #include "service/sources.h"
 #include "service/store.h"
@@ -183,10 +184,11 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 			  .observer = &job.observer,
 			  .redactor = redactor,
 			  .data = settings->data,
-			  .path = settings->path},
+			  .path = settings->path,
+			  .launcher = confined_launcher(settings, arena, &result->err)},
 	};
 
-	if (prepare(&run, &result->err) < 0)
+	if (!run.world.launcher || prepare(&run, &result->err) < 0)
 		*result = (struct result){
 			.outcome = OUTCOME_USAGE, .failed = claim->step, .err = result->err};
 	else
