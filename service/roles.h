@@ -6,17 +6,20 @@
 #include "service/settings.h"
 
 /*
- * slipwayd's processes. The supervisor starts the others (the same program with a role's name), restarts
- * what dies, and holds nothing itself.
+ * slipwayd's processes. The supervisor starts the others (the same program with a role's name),
+ * restarts what dies, and holds nothing itself.
  *
- *   role        holds                                            may not have
- *   supervisor  the settings' text, the bound socket             any secret
- *   listener    webhook secrets, API tokens, the port, the store cloud credentials, the App key, children
- *   router      the App key or token, the store                  a listening socket, deploy secrets
- *   worker      deploy secrets, the App key or token, the store  a listening socket
+ *   role        holds                            may not have
+ *   supervisor  the settings' text, the socket   any secret
+ *   listener    webhook secrets, API tokens,     the App key or token, deploy secrets, children
+ *               the port, the store
+ *   router      the App key or token, the store  a listening socket, webhook and deploy secrets
+ *   worker      deploy secrets, the App key or   a listening socket, webhook secrets
+ *               token, the store
  *
- * A role is told by its command line who it is; descriptor ROLE_SETTINGS holds the text of the settings as
- * the supervisor checked them, so that an edit which nobody asked to load can't reach a restarted role.
+ * A role is told by its command line who it is; descriptor ROLE_SETTINGS holds the text of the
+ * settings as the supervisor checked them, so that an edit which nobody asked to load can't reach a
+ * restarted role.
  */
 
 enum { ROLE_SETTINGS = 3, ROLE_SOCKET = 4 };
@@ -28,16 +31,19 @@ extern volatile sig_atomic_t role_stopping;
 void role_catch_signals(void);
 
 /**
- * Run until SIGTERM: start the roles, restart them with back-off when they die, read the file again at SIGHUP
- * (all or nothing). 0 after an orderly end; -1 when it can't start (bad settings, port or data folder taken).
+ * Run until SIGTERM: start the roles, restart them with back-off when they die, read the file again
+ * at SIGHUP (all or nothing). 0 after an orderly end; -1 when it can't start (bad settings, port or
+ * data folder taken).
  */
 int supervisor_main(const struct settings *settings, struct err *err) MUST_CHECK;
 
-/** One role, from start to its orderly end at role_stopping. -1 makes the supervisor start it again. */
+/** One role, from start to its orderly end at role_stopping. -1 makes the supervisor start it
+ * again. */
 int listener_main(const struct settings *settings, struct err *err) MUST_CHECK;
 int router_main(const struct settings *settings, struct err *err) MUST_CHECK;
 
-/** Takes deployments one at a time; returns after one that ran, so that its memory goes with the process. */
+/** Takes deployments one at a time; returns after one that ran, so that its memory goes with the
+ * process. */
 int worker_main(const struct settings *settings, const char *name, struct err *err) MUST_CHECK;
 
 #endif
