@@ -235,6 +235,14 @@ static void read_seconds(const struct slot *slot, json_t *value)
 		*(int64_t *)slot->into = seconds;
 }
 
+/* An empty text is an argument, but nothing that a list could be about. */
+static const char *item_of(const struct slot *slot, const json_t *value)
+{
+	const char *text = text_of(slot, value);
+
+	return text && !*text && slot->field->type == FIELD_LIST ? NULL : text;
+}
+
 /* A list of texts, NULL-ended; NULL (said already) when it is none. */
 static const char *const *texts_of(const struct slot *slot, json_t *value)
 {
@@ -243,7 +251,7 @@ static const char *const *texts_of(const struct slot *slot, json_t *value)
 	bool good = true;
 
 	if (!json_is_array(value)) {
-		list[0] = text_of(slot, value);
+		list[0] = item_of(slot, value);
 		if (!list[0])
 			mismatch(slot, slot->pointer, value);
 		return list[0] && check_text(slot, slot->pointer, list[0]) ? list : NULL;
@@ -252,7 +260,7 @@ static const char *const *texts_of(const struct slot *slot, json_t *value)
 		autofree char *pointer = pointer_at(slot->pointer, i);
 		json_t *item = json_array_get(value, i);
 
-		list[i] = text_of(slot, item);
+		list[i] = item_of(slot, item);
 		if (!list[i])
 			mismatch(slot, pointer, item);
 		good &= list[i] && check_text(slot, pointer, list[i]);

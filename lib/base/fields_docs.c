@@ -128,12 +128,9 @@ static void set_text(json_t *schema, const char *key, const char *text)
 	json_object_set_new(schema, key, json_string(text));
 }
 
-/* {"type": type}, or a choice of types when there are several. */
-static json_t *schema_type(const char *first, const char *second)
+static json_t *schema_type(const char *type)
 {
-	if (!second)
-		return json_pack("{s:s}", "type", first);
-	return json_pack("{s:[s,s]}", "type", first, second);
+	return json_pack("{s:s}", "type", type);
 }
 
 static json_t *schema_choices(const char *const *choices)
@@ -145,20 +142,21 @@ static json_t *schema_choices(const char *const *choices)
 	return json_pack("{s:o}", "enum", list);
 }
 
+/* Whatever YAML makes of a plain word: the parser reads them all as text. */
+static json_t *schema_word(int shortest)
+{
+	return json_pack("{s:[s,s,s],s:i}", "type", "string", "number", "boolean", "minLength",
+			 shortest);
+}
+
 static json_t *schema_text(const struct field *field)
 {
-	json_t *schema;
-
-	if (field->choices)
-		return schema_choices(field->choices);
-	schema = schema_type("string", "number");
-	json_object_set_new(schema, "minLength", json_integer(1));
-	return schema;
+	return field->choices ? schema_choices(field->choices) : schema_word(1);
 }
 
 static json_t *schema_count(const struct field *field)
 {
-	json_t *schema = schema_type("integer", NULL);
+	json_t *schema = schema_type("integer");
 
 	if (is_bounded(field)) {
 		json_object_set_new(schema, "minimum", json_integer(field->min));
@@ -181,16 +179,28 @@ static void set_bounds(json_t *schema, const char *min, const char *max, const s
 		json_object_set_new(schema, max, json_integer(field->max));
 }
 
-static json_t *schema_list(const struct field *field, bool command)
+/* The array (or object) itself, or nothing at all where nothing is allowed. */
+static json_t *schema_or_null(const struct field *field, json_t *schema)
 {
-	json_t *item = schema_text(field), *list;
+	if (!field->min)
+		json_object_set_new(schema, "type",
+				    json_pack("[O,s]", json_object_get(schema, "type"), "null"));
+	return schema;
+}
 
-	list = json_pack("{s:s,s:O}", "type", "array", "items", item);
-	if (command)
-		json_object_set_new(list, "minItems", json_integer(1));
-	else
-		set_bounds(list, "minItems", "maxItems", field);
-	return json_pack("{s:[o,o]}", "anyOf", list, item);
+static json_t *schema_list(const struct field *field)
+{
+	json_t *item = schema_text(field);
+	json_t *list = json_pack("{s:s,s:O}", "type", "array", "items", item);
+
+	set_bounds(list, "minItems", "maxItems", field);
+	return json_pack("{s:[o,o]}", "anyOf", schema_or_null(field, list), item);
+}
+
+static json_t *schema_command(void)
+{
+	return json_pack("{s:[{s:s,s:i,s:o},o]}", "anyOf", "type", "array", "minItems", 1, "items",
+			 schema_word(0), schema_word(1));
 }
 
 static json_t *schema_map(void)
@@ -220,7 +230,7 @@ static json_t *schema_groups(const struct field *field)
 		json_pack("{s:s,s:o}", "type", "array", "items", schema_table(field->fields));
 
 	set_bounds(schema, "minItems", "maxItems", field);
-	return schema;
+	return schema_or_null(field, schema);
 }
 
 static json_t *schema_named(const struct field *field)
@@ -229,7 +239,7 @@ static json_t *schema_named(const struct field *field)
 				   schema_table(field->fields));
 
 	set_bounds(schema, "minProperties", "maxProperties", field);
-	return schema;
+	return schema_or_null(field, schema);
 }
 
 static json_t *schema_any(const struct field *field)
@@ -269,15 +279,15 @@ static json_t *schema_kind(const struct field *field)
 	case FIELD_SECRET:
 		return schema_secret();
 	case FIELD_FLAG:
-		return schema_type("boolean", NULL);
+		return schema_type("boolean");
 	case FIELD_COUNT:
 		return schema_count(field);
 	case FIELD_SECONDS:
 		return schema_seconds(field);
 	case FIELD_LIST:
-		return schema_list(field, false);
+		return schema_list(field);
 	case FIELD_COMMAND:
-		return schema_list(field, true);
+		return schema_command();
 	case FIELD_MAP:
 		return schema_map();
 	case FIELD_GROUP:

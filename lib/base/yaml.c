@@ -131,6 +131,13 @@ static void check_properties(struct reader *reader, const yaml_event_t *event)
 				(const char *)tag);
 }
 
+/* YAML 1.2's core schema, section 10.3.2. */
+static bool is_null(const char *text)
+{
+	return !*text || text_same(text, "~") || text_same(text, "null") || text_same(text, "Null")
+	       || text_same(text, "NULL");
+}
+
 static json_t *scalar_value(struct reader *reader, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
@@ -138,7 +145,7 @@ static json_t *scalar_value(struct reader *reader, const yaml_event_t *event)
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	json_t *value;
 
-	if (plain && (size == 0 || (size == 1 && *text == '~')))
+	if (plain && is_null(text))
 		return json_null();
 	if (memchr(text, '\0', size)) {
 		complain(reader, event, "the text holds a NUL character; leave it out");

@@ -30,7 +30,8 @@ static void reads(void)
 {
 	CHECK("a: 1\nb: [x, yes]\n", "{\"a\":\"1\",\"b\":[\"x\",\"yes\"]}", "scalars stay texts");
 	CHECK("on: push\nno: off", "{\"on\":\"push\",\"no\":\"off\"}", "on, no and off stay texts");
-	CHECK("a:\nb: ~\nc: ''\nd: '~'", "{\"a\":null,\"b\":null,\"c\":\"\",\"d\":\"~\"}",
+	CHECK("a:\nb: ~\ne: null\nf: 'null'\nc: ''\nd: '~'",
+	      "{\"a\":null,\"b\":null,\"e\":null,\"f\":\"null\",\"c\":\"\",\"d\":\"~\"}",
 	      "empty and ~ are null, quoted ones texts");
 	CHECK("a: |\n  x\n  y\nb: >\n  p\n  q\n", "{\"a\":\"x\\ny\\n\",\"b\":\"p q\\n\"}",
 	      "block texts");
@@ -40,7 +41,7 @@ static void reads(void)
 	CHECK("\xef\xbb\xbf"
 	      "a: \xc3\xa9",
 	      "{\"a\":\"\xc3\xa9\"}", "a byte order mark, and UTF-8");
-	CHECK("{\"a\": [1, {\"b\": null}]}", "{\"a\":[\"1\",{\"b\":\"null\"}]}", "JSON is YAML");
+	CHECK("{\"a\": [1, {\"b\": null}]}", "{\"a\":[\"1\",{\"b\":null}]}", "JSON is YAML");
 	CHECK("- - x\n  - y\n- z\n", "[[\"x\",\"y\"],\"z\"]", "lists in lists");
 	CHECK("a: '<<'\n'<<': b", "{\"a\":\"<<\",\"<<\":\"b\"}", "<< as a quoted text");
 }
@@ -75,7 +76,8 @@ static void refuses(void)
 	      "sequence\n",
 	      "an open bracket");
 	CHECK("a: b\n\tc: d\n",
-	      "f.yml:2:1: this is not YAML: found a tab character that violates indentation, while scanning a plain scalar\n",
+	      "f.yml:2:1: this is not YAML: found a tab character that violates indentation, while "
+	      "scanning a plain scalar\n",
 	      "a tab");
 	CHECK("a: x\nb: \xff\n", "f.yml:2:1: this line is not UTF-8 text; save the file as UTF-8\n",
 	      "not UTF-8");
