@@ -129,7 +129,7 @@ static int bind_all(sqlite3_stmt *statement, const char *types, va_list args)
 						   SQLITE_STATIC);
 			break;
 		default:
-			assert(!"a type of t, i, b");
+			assert(false && "a type of t, i, b");
 		}
 	}
 	return code;

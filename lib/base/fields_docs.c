@@ -299,7 +299,7 @@ static json_t *schema_kind(const struct field *field)
 	case FIELD_ANY:
 		return schema_any(field);
 	}
-	assert(!"a type of field without a schema");
+	assert(false && "a type of field without a schema");
 	return NULL;
 }
 
