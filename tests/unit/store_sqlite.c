@@ -386,7 +386,6 @@ static void full_disk(const struct place *place)
 
 static void read_only_folder(const struct place *place)
 {
-	autofree char *filler = path_in(place, "s.db");
 	struct err err;
 
 	if (mount(NULL, place->dir, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0) {
