@@ -202,6 +202,8 @@ int main(int argc, char **argv)
 	if ((options.role ? load_for_role : load)(&settings, options.config, arena) < 0)
 		return EXIT_SETTINGS;
 	if (text_same(options.command, "check")) {
+		for (size_t i = 0; settings->warnings[i]; i++)
+			fprintf(stderr, "warning: %s\n", settings->warnings[i]);
 		printf("%s: good\n", options.config);
 		return EXIT_DONE;
 	}
