@@ -44,7 +44,7 @@ struct http {
 };
 
 /** Not for use by two threads at once. http and https only; the proxy variables of the environment
- * hold. `user_agent` is copied. */
+ * hold, but never for loopback. The program must ignore SIGPIPE. `user_agent` is copied. */
 int http_curl_new(struct http **out, const char *user_agent, struct err *err) MUST_CHECK;
 
 /** Send, with `response` emptied first. */

@@ -54,7 +54,7 @@ int git_check_url(const char *url, struct err *err)
 				       "the git repository's URL has a control character");
 	if (strncmp(url + scheme, "::", 2) == 0)
 		return err_set(err, ERR_USAGE, 0,
-			       "the git repository '%.*s::…' is read by a helper program, refused "
+			       "the git repository '%.*s::…' is for a helper program, refused "
 			       "(expected https, ssh, git or file, or a path)",
 			       (int)scheme, url);
 	if (strncmp(url + scheme, "://", 3) != 0)
