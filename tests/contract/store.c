@@ -323,7 +323,7 @@ static void outcomes_are_states(struct store *store)
 	struct err err;
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		char text[8];
+		char text[24];
 		int64_t id;
 
 		snprintf(text, sizeof text, "c%zu", i);
@@ -522,7 +522,7 @@ static void lists(struct store *store)
 	struct err err;
 
 	for (int i = 0; i < 5; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof name, "s%d", i);
 		order_one(store, an_order(name, "c1", name));
