@@ -18,13 +18,20 @@ static int fail_system(struct sqlite *self, struct err *err, int code, const cha
 		       code ? strerror(code) : "");
 }
 
-static int fail_damaged(struct sqlite *self, struct err *err)
+int sqlite_damaged(struct sqlite *self, struct err *err, const char *how)
 {
-	return err_set(err, ERR_SYSTEM, EIO,
-		       "%s: the database is damaged or isn't one (%s): stop slipwayd, move the "
-		       "file and its -wal "
-		       "away, and restore a backup or `sqlite3 FILE .recover | sqlite3 NEW`",
-		       self->path, sqlite3_errmsg(self->db));
+	/* quick_check's texts have several lines; an error has one. */
+	autofree char *line = xstrdup(how);
+
+	for (char *c = line; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	return err_set(
+		err, ERR_SYSTEM, EIO,
+		"%s: the database is damaged or isn't one (%.150s): stop slipwayd, move the file "
+		"and "
+		"its -wal away, and restore a backup or `sqlite3 FILE .recover | sqlite3 NEW`",
+		self->path, line);
 }
 
 /* The errno behind an I/O error; a commit's is known only to the write-ahead log's file. */
@@ -69,7 +76,7 @@ int sqlite_fail(struct sqlite *self, struct err *err)
 			       self->path, BUSY_MS / 1000);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return fail_damaged(self, err);
+		return sqlite_damaged(self, err, sqlite3_errmsg(self->db));
 	default:
 		return err_set(err, ERR_SYSTEM, 0, "%s: %s", self->path, sqlite3_errmsg(self->db));
 	}

@@ -35,6 +35,9 @@ static inline struct sqlite *sqlite_of(struct store *store)
  */
 int sqlite_fail(struct sqlite *self, struct err *err);
 
+/** Set *err: the file is damaged in this way, and what to do. Returns -1. */
+int sqlite_damaged(struct sqlite *self, struct err *err, const char *how);
+
 /**
  * The prepared statement of this text (a literal: it is prepared once), with values bound by
  * `types`: t const char * (NULL is NULL), i int64_t, b a blob as const void * and int64_t. Texts

@@ -215,12 +215,7 @@ static int check_file(struct sqlite *self, struct err *err)
 		return -1;
 	said = (const char *)sqlite3_column_text(statement, 0);
 	if (said && strcmp(said, "ok") != 0)
-		result = err_set(
-			err, ERR_SYSTEM, 0,
-			"%s: the database is damaged (%.200s): stop slipwayd, move the file and "
-			"its -wal "
-			"away, and restore a backup or `sqlite3 FILE .recover | sqlite3 NEW`",
-			self->path, said);
+		result = sqlite_damaged(self, err, said);
 	sqlite_reset(statement);
 	return result;
 }
