@@ -156,8 +156,8 @@ static int read_project(struct job *job, struct err *err)
 	if (job->source->read(job->source, job->commit, file, &text, err) < 0) {
 		if (err->kind != ERR_ABSENT)
 			return -1;
-		return settled(job, arena_printf(job->arena, "%s; there is no %s at %.12s",
-						 job->verdict.why, file, job->commit));
+		return settled(job, arena_printf(job->arena, "%s; there is no %s at %.12s (%s)",
+						 job->verdict.why, file, job->commit, err->text));
 	}
 	if (project_read(&job->project, file, buf_text(&text), text.size, job->arena, &mistakes,
 			 err)

@@ -111,8 +111,12 @@ static int github_source_read(struct source *source, const char *commit, const c
 	buf_addf(&request, "?ref=%s", commit);
 	if (buf_full(&request))
 		return err_set(err, ERR_USAGE, 0, "the path %.40s… is too long", path);
-	if (github_get(self->github, self->repository, buf_text(&request), &answer, err) < 0)
+	if (github_get(self->github, self->repository, buf_text(&request), &answer, err) < 0) {
+		/* An event may come before all of GitHub's API has heard of its commit. */
+		if (err->kind == ERR_ABSENT && strstr(err->text, "No commit found"))
+			err->kind = ERR_TRANSIENT;
 		return -1;
+	}
 	return decode_content(answer, path, out, err);
 }
 

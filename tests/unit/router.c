@@ -120,7 +120,7 @@ static int64_t hand_ticks(struct clock *clock)
 
 static struct hand hand = {{hand_now, hand_ticks, NULL}, 1795527900};
 
-enum { PUSH, RELEASE, WORKFLOW_RUN, DEPLOYMENT };
+enum { PUSH, RELEASE, WORKFLOW_RUN, DEPLOYMENT, REGISTRY_PACKAGE };
 
 static struct store *store;
 static struct settings settings;
@@ -540,6 +540,94 @@ static void test_needs(void)
 		 "needs: the other waits");
 }
 
+/* What must become of each of octokit's examples, by its place among those of its event; ""
+ * deploys. */
+static const struct {
+	const char *event;
+	const char *reasons[14]; /* NULL ends; the last goes on for the rest */
+} verdicts[] = {
+	{"push",
+	 {"", "simple-tag: the tag was deleted", "simple-tag: the tag was deleted",
+	  "simple-tag: the tag was deleted", "none of its files changed: shop",
+	  "none of its files changed: shop", "simple-tag: the tag was deleted"}},
+	{"release",
+	 {"", "0.0.1: only a release's publication", "0.0.1: only a release's publication",
+	  "0.0.1: only a release's publication", "0.0.1: only a release's publication",
+	  "0.0.1: only a release's publication", "0.0.1: only a release's publication",
+	  "0.0.1: only a release's publication", "0.0.1: only a release's publication",
+	  "0.0.1: only a release's publication", "", "", "0.0.1: only a release's publication"}},
+	{"workflow_run",
+	 {"the workflow has not completed", "started by repository_dispatch, not by a push",
+	  "started by repository_dispatch, not by a push", "the workflow has not completed"}},
+	{"deployment", {"", "has the environment github-pages", "", ""}},
+	{"ping", {"a ping: the webhook is set up"}},
+	{"pull_request", {"a pull request doesn't deploy by itself"}},
+	{"package", {"the event 'package' doesn't deploy anything"}},
+	{"create", {"the event 'create' doesn't deploy anything"}},
+};
+
+static const char *verdict_of(size_t row, size_t place)
+{
+	const char *const *reasons = verdicts[row].reasons;
+
+	while (place-- > 0 && reasons[1])
+		reasons++;
+	return *reasons;
+}
+
+static void route_example(size_t row, size_t place, const json_t *example)
+{
+	autofree char *body = json_dumps(example, JSON_COMPACT);
+	const char *want = verdict_of(row, place);
+	char name[100], store_name[40];
+
+	snprintf(store_name, sizeof store_name, "example-%zu-%zu", row, place);
+	begin(store_name);
+	scene.tip = C5;
+	post("g", verdicts[row].event, body);
+	if (step() != 0)
+		bail_out(err.text);
+	snprintf(name, sizeof name, "octokit's %s %zu: %.60s", verdicts[row].event, place,
+		 *want ? want : "deploys");
+	outcome("g", *want ? "ignored" : "deployed", want, name);
+}
+
+static void test_examples(void)
+{
+	json_auto json_t *corpus = json_load_file("tests/npm/node_modules/@octokit/"
+						  "webhooks-examples/api.github.com/index.json",
+						  0, NULL);
+	const json_t *entry;
+	size_t i, j;
+
+	if (!corpus) {
+		skip("octokit's examples", "tests/npm/node_modules is absent");
+		return;
+	}
+	for (size_t row = 0; row < sizeof verdicts / sizeof verdicts[0]; row++)
+		json_array_foreach(corpus, i, entry)
+		{
+			const json_t *example;
+
+			if (!text_same(json_text(entry, "name"), verdicts[row].event))
+				continue;
+			json_array_foreach(json_object_get(entry, "examples"), j, example)
+				route_example(row, j, example);
+		}
+}
+
+static void test_package(void)
+{
+	json_auto json_t *payload = json_load_file("tests/golden/registry_package.json", 0, NULL);
+	autofree char *body = json_dumps(payload, JSON_COMPACT);
+
+	begin("package");
+	post("g1", "registry_package", body);
+	step();
+	outcome("g1", "deployed", "package shop:v1.4.0 was published", "registry_package");
+	same_str(queued(), "shop:production:6c api:production:6c", "registry_package: its commit");
+}
+
 int main(void)
 {
 	struct settings_rule rules[] = {
@@ -552,16 +640,27 @@ int main(void)
 		{.on = RELEASE, .environment = "production"},
 		{.on = WORKFLOW_RUN, .branches = LIST("main"), .environment = "staging"},
 		{.on = DEPLOYMENT},
+		{.on = REGISTRY_PACKAGE, .packages = LIST("shop"), .environment = "production"},
 	};
-	struct settings_repository repository = {
-		.name = "acme/shop",
-		.config = "slipway.yml",
-		.rules = {.items = rules, .count = sizeof rules / sizeof rules[0]},
+	struct settings_rule all[] = {
+		{.on = PUSH, .environment = "production"},
+		{.on = RELEASE, .environment = "production"},
+		{.on = WORKFLOW_RUN, .environment = "production"},
+		{.on = DEPLOYMENT},
+		{.on = REGISTRY_PACKAGE, .environment = "production"},
+	};
+	const struct field_array all_rules = {.items = all, .count = sizeof all / sizeof all[0]};
+	struct settings_repository repositories[] = {
+		{.name = "acme/shop",
+		 .config = "slipway.yml",
+		 .rules = {.items = rules, .count = sizeof rules / sizeof rules[0]}},
+		{.name = "Codertocat/Hello-World", .config = "slipway.yml", .rules = all_rules},
+		{.name = "octo-org/octo-repo", .config = "slipway.yml", .rules = all_rules},
 	};
 
 	scratch_begin();
 	log_setup("router", LOG_LEVEL_ERROR, false);
-	settings.repositories = (struct field_array){.items = &repository, .count = 1};
+	settings.repositories = (struct field_array){.items = repositories, .count = 3};
 	test_push();
 	test_paths();
 	test_rule_paths();
@@ -573,6 +672,8 @@ int main(void)
 	test_workflow_run();
 	test_deployment();
 	test_needs();
+	test_package();
+	test_examples();
 	store_free(store);
 	return tap_done();
 }
