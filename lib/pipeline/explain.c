@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "pipeline/run.h"
@@ -22,10 +23,11 @@ static void explain_code(const struct run *run, struct buf *out)
 	const struct project_command *test = service->test ? service->test : &none;
 	const struct project_command *release = service->release ? service->release : &none;
 
-	buf_addf(out, "%-9s commit %s%s%s\n", step_name(STEP_FETCH),
-		 plan->commit ? plan->commit : "(none)",
-		 plan->repository ? " of " : " of the folder",
-		 plan->repository ? plan->repository : "");
+	if (plan->repository)
+		buf_addf(out, "%-9s commit %s of %s\n", step_name(STEP_FETCH), plan->commit,
+			 plan->repository);
+	else
+		buf_addf(out, "%-9s the folder as it stands\n", step_name(STEP_FETCH));
 	explain_command(out, STEP_BUILD, service->build ? service->build->run : NULL,
 			service->build ? service->build->timeout : 0, run->arena);
 	explain_command(out, STEP_TEST, test->run, test->timeout, run->arena);
@@ -36,12 +38,18 @@ static int explain_target(const struct run *run, struct buf *out, struct err *er
 {
 	const struct target *target = run->environment->target;
 	const struct health *health = &run->service->health;
+	cleanup(buf_free) struct buf text = BUF_INIT(64 * 1024);
 
-	buf_addf(out, "%-9s to target '%s'\n", step_name(STEP_PUBLISH), target->name);
-	if (target->plan && target->plan(&run->deploy, out, err))
+	buf_addf(out, "%-9s %s target '%s'\n", step_name(STEP_PUBLISH),
+		 run->plan->revive ? "an older version, on" : "to", target->name);
+	if (target->plan && target->plan(&run->deploy, &text, err))
 		return -1;
-	if (out->size > 0 && out->data[out->size - 1] != '\n')
-		buf_addc(out, '\n');
+	for (const char *line = text.data; line && *line;) {
+		int length = (int)strcspn(line, "\n");
+
+		buf_addf(out, "%-9s %.*s\n", "", length, line);
+		line += length + (line[length] == '\n');
+	}
 	buf_addf(out, "%-9s the traffic goes to the new version\n", step_name(STEP_SHIFT));
 	buf_addf(out, "%-9s %s must answer %lld within %lld s", step_name(STEP_VERIFY),
 		 health->path, (long long)health->status, (long long)health->timeout);

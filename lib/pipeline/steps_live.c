@@ -106,6 +106,8 @@ int step_verify(struct run *run, struct err *err)
 	struct err last = ERR_INIT;
 
 	wait.told = wait.began;
+	run_say(run, "%s must answer %lld within %lld s", health->path, (long long)health->status,
+		(long long)health->timeout);
 	for (;;) {
 		int seen = look(run, &wait, &last);
 		int64_t now = clock_ticks(clock);
