@@ -1,0 +1,18 @@
+#ifndef ACTION_COMMIT_H
+#define ACTION_COMMIT_H
+
+#include <stdbool.h>
+
+#include "base/mem.h"
+
+/* Which commit a folder stands at. */
+struct commit {
+	const char *id; /* in the arena; a random one when the folder isn't a git checkout */
+	bool known;     /* it is git's */
+	bool dirty;     /* the folder differs from it */
+};
+
+/** Ask git. Never fails: a folder that git won't speak about has no known commit. */
+void commit_of(struct commit *out, const char *folder, struct arena *arena);
+
+#endif

@@ -1,0 +1,176 @@
+#include "action/launch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "action/inputs.h"
+#include "action/stop.h"
+#include "action/watcher.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "net/http.h"
+#include "pipeline/pipeline.h"
+
+#define CHILD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* One order of all of the data folder's: a later one has a larger number. The lock is held. */
+static int next_fence(int64_t *fence, const char *data, struct err *err)
+{
+	autofree char *path = file_join(data, "fence");
+	cleanup(buf_free) struct buf text = BUF_INIT(64);
+	char number[32];
+	int64_t last = 0;
+
+	if (file_exists(path)) {
+		if (file_read(path, &text, err)
+		    || text_number(buf_text(&text), 0, INT64_MAX - 1, &last, err))
+			return err_within(err, "read %s", path);
+	}
+	*fence = last + 1;
+	snprintf(number, sizeof number, "%lld", (long long)*fence);
+	return file_write(path, number, strlen(number), 0600, err);
+}
+
+static int lock_data(int *lock, const char *data, struct err *err)
+{
+	autofree char *path = file_join(data, "lock");
+
+	if (file_make_dirs(data, 0700, err))
+		return -1;
+	*lock = file_lock(path, false, err);
+	if (*lock < 0 && err->kind == ERR_CONFLICT)
+		return err_set(err, ERR_CONFLICT, 0,
+			       "another slipway works with the data folder %s; wait for it, or "
+			       "give another with --data",
+			       data);
+	return *lock < 0 ? -1 : 0;
+}
+
+static int make_plan(struct plan *plan, const struct setup *setup, const struct launch *launch,
+		     const struct project_service *service, struct arena *arena, struct err *err)
+{
+	char key[11];
+
+	crypto_random_hex(key, sizeof key - 1);
+	key[0] = 'h'; /* by hand: never the number of a service's deployment */
+	*plan = (struct plan){
+		.project = setup->project,
+		.service = service->name,
+		.environment = setup->environment,
+		.commit = launch->commit,
+		.revive = launch->revive,
+		.version = launch->version,
+		.config = setup->config,
+		.work = arena_printf(arena, "%s/work/%s", setup->data, key),
+		.job = arena_printf(arena, "SLIPWAY_JOB=%s#%s", setup->data, key),
+	};
+	return inputs_secrets(&plan->secrets, service->secrets, arena, err);
+}
+
+static void tell(const struct call *call, const struct plan *plan, const struct result *result)
+{
+	const struct progress *progress = &result->progress;
+	const char *version = progress->version ? progress->version : "?";
+
+	if (result->outcome == OUTCOME_LIVE) {
+		fprintf(call->out, "%s is live in %s: %s\nversion %s", plan->service,
+			plan->environment, progress->url ? progress->url : "", version);
+		if (progress->previous)
+			fprintf(call->out, ", before: %s", progress->previous);
+		fputs("\n", call->out);
+		fflush(call->out);
+		return;
+	}
+	fprintf(call->report, "slipway: %s is not live in %s: %s\n", plan->service,
+		plan->environment, result->err.text);
+	if (result->outcome == OUTCOME_USAGE)
+		fputs("slipway: nothing was touched\n", call->report);
+	else if (result->outcome == OUTCOME_ROLLED_BACK && progress->previous)
+		fprintf(call->report, "slipway: version %s serves again\n", progress->previous);
+	else if (result->outcome == OUTCOME_UNKNOWN || result->outcome == OUTCOME_LOST)
+		fputs("slipway: what serves now is unknown; look, then deploy or roll back\n",
+		      call->report);
+}
+
+static int run_plan(const struct plan *plan, struct world *world, const struct call *call,
+		    int64_t fence, struct arena *arena)
+{
+	bool terminal = isatty(fileno(call->report)) && inputs_terminal_can_draw();
+	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
+	struct watcher *watcher = watcher_new(&(struct watcher_options){
+		.out = call->report,
+		.clock = world->clock,
+		.terminal = terminal,
+		.colour = inputs_want_colour(),
+		.stop = &stop_count,
+		.job = plan->job,
+	});
+	struct result result = {0};
+	struct err err = ERR_INIT;
+
+	world->observer = watcher_observer(watcher);
+	world->redactor = redactor;
+	fprintf(call->report, "%s %s in %s\n", plan->revive ? "rolling back" : "deploying",
+		plan->service, plan->environment);
+	pipeline_run(plan, STEP_FETCH, NULL, fence, world, arena, &result);
+	watcher_free(watcher);
+	tell(call, plan, &result);
+	if (file_remove_tree(plan->work, &err))
+		fprintf(call->report, "slipway: warning: %s\n", err.text);
+	return outcome_exit(result.outcome);
+}
+
+int launch_all(const struct setup *setup, const struct launch *launch, const struct call *call,
+	       struct arena *arena, struct err *err)
+{
+	cleanup(http_freep) struct http *http = NULL;
+	cleanup(source_freep) struct source *source = NULL;
+	cleanup(file_close_at) int lock = -1;
+	struct world world = {.clock = &clock_system, .data = setup->data, .path = CHILD_PATH};
+	int status = 0;
+
+	if (http_curl_new(&http, "slipway", err) || lock_data(&lock, setup->data, err))
+		return -1;
+	source = source_folder_new(setup->folder);
+	world.http = http;
+	world.source = source;
+	stop_install();
+	for (size_t i = 0; setup->services[i] && status == 0; i++) {
+		struct plan plan;
+		int64_t fence = 0;
+
+		if (make_plan(&plan, setup, launch, setup->services[i], arena, err)
+		    || next_fence(&fence, setup->data, err))
+			return -1;
+		status = run_plan(&plan, &world, call, fence, arena);
+		if (status != 0 && setup->services[i + 1])
+			fputs("slipway: the services after it were left as they are\n",
+			      call->report);
+	}
+	return status;
+}
+
+int launch_explain(const struct setup *setup, const struct launch *launch, const struct call *call,
+		   struct arena *arena, struct err *err)
+{
+	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
+	struct world world = {.clock = &clock_system,
+			      .data = setup->data,
+			      .path = CHILD_PATH,
+			      .redactor = redactor};
+
+	for (size_t i = 0; setup->services[i]; i++) {
+		cleanup(buf_free) struct buf out = BUF_INIT(256 * 1024);
+		struct plan plan;
+
+		if (make_plan(&plan, setup, launch, setup->services[i], arena, err)
+		    || pipeline_explain(&plan, &world, &out, err))
+			return -1;
+		fprintf(call->out, "%s%s in %s, from %s\n%s", i ? "\n" : "", plan.service,
+			plan.environment, setup->folder, buf_text(&out));
+	}
+	return 0;
+}

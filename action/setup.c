@@ -1,0 +1,173 @@
+#include "action/setup.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "action/inputs.h"
+#include "base/file.h"
+#include "base/text.h"
+
+int setup_project(const struct project **out, const char *config, const struct call *call,
+		  struct arena *arena, struct err *err)
+{
+	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT(config);
+	struct project *project = NULL;
+	int result = project_load(&project, config, arena, &mistakes, err);
+
+	*out = project;
+	if (result == 0)
+		return 0;
+	if (err->kind == ERR_ABSENT)
+		return err_set(err, ERR_USAGE, 0,
+			       "there is no project file '%s'; write one, or name it with --config",
+			       config);
+	if (mistakes.count == 0)
+		return err_within(err, "read %s", config);
+	fputs(buf_text(&mistakes.text), call->report);
+	return err_set(err, ERR_USAGE, 0, "%s has %u mistake%s; nothing was touched", config,
+		       mistakes.count, mistakes.count > 1 ? "s" : "");
+}
+
+/* Absolute without following links: the data folder may not be there yet. */
+static int absolute(const char **out, const char *path, struct arena *arena, struct err *err)
+{
+	char here[PATH_MAX];
+
+	*out = path;
+	if (*path == '/')
+		return 0;
+	if (!getcwd(here, sizeof here))
+		return err_errno(err, "find the current folder");
+	*out = arena_printf(arena, "%s/%s", here, text_starts(path, "./") ? path + 2 : path);
+	return 0;
+}
+
+static int folder_of(const char **out, const char *config, struct arena *arena, struct err *err)
+{
+	const char *slash = strrchr(config, '/');
+	const char *folder = slash ? arena_memdup(arena, config, (size_t)(slash - config)) : ".";
+	autofree char *real = realpath(*folder ? folder : "/", NULL);
+
+	if (!real)
+		return err_errno(err, "find the folder of %s", config);
+	*out = arena_strdup(arena, real);
+	return 0;
+}
+
+/* Add a name to a list of those seen, once. */
+static size_t note_name(const char **names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return count;
+	names[count] = name;
+	return count + 1;
+}
+
+static int choose_environment(struct setup *out, const struct options *options, struct arena *arena,
+			      struct err *err)
+{
+	const struct project *project = out->project;
+	cleanup(buf_free) struct buf text = BUF_INIT(300);
+	const char **names, *near;
+	size_t room = 1, count = 0;
+
+	for (size_t i = 0; i < project->service_count; i++)
+		room += project->services[i].environment_count;
+	names = arena_alloc(arena, room * sizeof *names);
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct project_service *service = &project->services[i];
+
+		for (size_t j = 0; j < service->environment_count; j++)
+			if (!options->service || strcmp(options->service, service->name) == 0)
+				count = note_name(names, count, service->environments[j].name);
+	}
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&text, "%s%s", i ? ", " : "", names[i]);
+	out->environment = options->environment ? options->environment : names[0];
+	if (!options->environment && count != 1)
+		return err_set(err, ERR_USAGE, 0,
+			       "say which environment with --environment; %s has: %s", out->config,
+			       buf_text(&text));
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], out->environment) == 0)
+			return 0;
+	near = text_nearest(out->environment, names, count);
+	return err_set(err, ERR_USAGE, 0, "there is no environment '%s' in %s%s%s; there is: %s",
+		       out->environment, out->config, near ? ", did you mean " : "",
+		       near ? near : "", buf_text(&text));
+}
+
+static int check_service(const struct setup *setup, const char *name, struct arena *arena,
+			 struct err *err)
+{
+	const struct project *project = setup->project;
+	const char **names, *near;
+
+	if (!name || project_service(project, name))
+		return 0;
+	names = arena_alloc(arena, (project->service_count + 1) * sizeof *names);
+	for (size_t i = 0; i < project->service_count; i++)
+		names[i] = project->services[i].name;
+	near = text_nearest(name, names, project->service_count);
+	return err_set(err, ERR_USAGE, 0, "there is no service '%s' in %s%s%s%s", name,
+		       setup->config, near ? "; did you mean '" : "", near ? near : "",
+		       near ? "'?" : "");
+}
+
+/* After those that it needs; project_read refused circles. */
+static void add_service(struct setup *out, size_t *count, const struct project_service *service)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (out->services[i] == service)
+			return;
+	for (const char *const *need = service->needs; need && *need; need++)
+		add_service(out, count, project_service(out->project, *need));
+	if (project_environment(service, out->environment))
+		out->services[(*count)++] = service;
+}
+
+static void choose_services(struct setup *out, const char *only, struct arena *arena)
+{
+	const struct project *project = out->project;
+	size_t count = 0;
+
+	out->services = arena_alloc(arena, (project->service_count + 1) * sizeof *out->services);
+	if (only)
+		out->services[0] = project_service(project, only);
+	else
+		for (size_t i = 0; i < project->service_count; i++)
+			add_service(out, &count, &project->services[i]);
+}
+
+static void note_several(const struct setup *setup, const struct call *call)
+{
+	if (!setup->services[1])
+		return;
+	fputs("several services, in this order:", call->report);
+	for (size_t i = 0; setup->services[i]; i++)
+		fprintf(call->report, " %s", setup->services[i]->name);
+	fputs("\n", call->report);
+}
+
+int setup_load(struct setup *out, const struct call *call, struct arena *arena, struct err *err)
+{
+	const struct options *options = &call->options;
+	const char *data = options->data;
+
+	*out = (struct setup){.config = options->config ? options->config : "slipway.yml"};
+	if (setup_project(&out->project, out->config, call, arena, err)
+	    || folder_of(&out->folder, out->config, arena, err)
+	    || check_service(out, options->service, arena, err)
+	    || choose_environment(out, options, arena, err))
+		return -1;
+	if (!data && inputs_data(&data, arena, err))
+		return -1;
+	if (absolute(&out->data, data, arena, err))
+		return -1;
+	choose_services(out, options->service, arena);
+	note_several(out, call);
+	return 0;
+}

@@ -1,0 +1,26 @@
+#ifndef ACTION_SETUP_H
+#define ACTION_SETUP_H
+
+#include "action/command.h"
+#include "pipeline/project.h"
+
+/* What deploy, plan and rollback are about: the project file and what of it was meant. */
+struct setup {
+	const char *config; /* as a person names it */
+	const char *folder; /* that it lies in; absolute */
+	const char *data;   /* absolute; not made yet */
+	const struct project *project;
+	const char *environment;
+	const struct project_service **services; /* in the order that needs ask for; NULL-ended */
+};
+
+/** Read the project file. Its mistakes go to call->report, all of them; -1 then with their number.
+ */
+int setup_project(const struct project **out, const char *config, const struct call *call,
+		  struct arena *arena, struct err *err) MUST_CHECK;
+
+/** The project file, its folder, the data folder, and which services and environment are meant. */
+int setup_load(struct setup *out, const struct call *call, struct arena *arena,
+	       struct err *err) MUST_CHECK;
+
+#endif
