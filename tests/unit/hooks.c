@@ -348,11 +348,10 @@ static size_t files_in(const char *folder)
 static void test_sizes(struct rig *rig)
 {
 	static const size_t sizes[] = {65535, 65536, 65537, 3000000, HOOKS_BODY_MAX};
-	char out[4096], guid[40];
+	char out[4096], guid[40], *body;
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		char *body = big_body(sizes[i]);
-
+		body = big_body(sizes[i]);
 		snprintf(guid, sizeof guid, "s-%zu", sizes[i]);
 		same_int(deliver(rig, NEW, guid, "push", JSON, body, sizes[i], out, sizeof out),
 			 202, guid);
@@ -363,8 +362,10 @@ static void test_sizes(struct rig *rig)
 			 400, "and read to its last byte");
 		free(body);
 	}
-	same_int(post(rig, "/hooks/github", JSON, "x", HOOKS_BODY_MAX + 1, out, sizeof out), 413,
+	body = big_body(HOOKS_BODY_MAX + 1);
+	same_int(post(rig, "/hooks/github", JSON, body, HOOKS_BODY_MAX + 1, out, sizeof out), 413,
 		 "a byte more than 25 MiB is 413");
+	free(body);
 	same_int((intmax_t)files_in(rig->folder), 0, "nothing is left in the data folder");
 }
 
@@ -468,8 +469,13 @@ static void test_memory(struct rig *rig)
 	pthread_join(watcher, NULL);
 	rig->fake.store.record = record;
 	same_int(fine, POSTERS, "eight bodies of 25 MiB at once");
+#ifdef __SANITIZE_ADDRESS__
+	(void)highest;
+	skip("need less than 60 MiB", "the sanitizer keeps freed memory");
+#else
 	if (!ok(highest - before < 60L * 1024, "need less than 60 MiB"))
 		tap_note("from %ld KiB to %ld KiB", before, highest);
+#endif
 	free(body);
 }
 
