@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -195,6 +196,34 @@ const char *connection_peer(const struct connection *connection)
 bool connection_is_refused(const struct connection *connection)
 {
 	return connection->refused;
+}
+
+void connection_say(const struct connection *connection, int status, const char *title,
+		    const char *more, const char *body)
+{
+	char text[1024];
+	int size = snprintf(text, sizeof text,
+			    "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n%s"
+			    "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+			    status, title, more, strlen(body), body);
+
+	assert(size > 0 && (size_t)size < sizeof text);
+	(void)!send(connection->fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void connection_turn_away(const struct connection *connection, enum connection_verdict verdict)
+{
+	if (verdict == CONNECTION_TOO_MANY)
+		connection_say(connection, 503, "Service Unavailable", "Retry-After: 5\r\n",
+			       "{\"type\":\"about:blank\",\"title\":\"Service "
+			       "Unavailable\",\"status\":503,"
+			       "\"detail\":\"too many connections are open\"}\n");
+	else
+		connection_say(
+			connection, 429, "Too Many Requests", "Retry-After: 5\r\n",
+			"{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,"
+			"\"detail\":\"too many connections are open from your address\"}\n");
+	(void)shutdown(connection->fd, SHUT_WR);
 }
 
 void connection_linger(const struct connection *connection, int64_t milliseconds)

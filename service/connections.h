@@ -38,6 +38,14 @@ int connection_fd(const struct connection *connection);
 const char *connection_peer(const struct connection *connection); /* numeric address */
 bool connection_is_refused(const struct connection *connection);
 
+/** Send a whole answer with a problem document as its body. `more`: further header lines. What
+ * doesn't fit at once is lost. */
+void connection_say(const struct connection *connection, int status, const char *title,
+		    const char *more, const char *body);
+
+/** Say why it may not stay, and send no more. */
+void connection_turn_away(const struct connection *connection, enum connection_verdict verdict);
+
 /** Send no more, and wait until the client has read what was sent and closes, or until the time is
  * over: closing earlier, with bytes of it unread, could take the answer away from it. */
 void connection_linger(const struct connection *connection, int64_t milliseconds);

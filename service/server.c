@@ -104,6 +104,11 @@ const char *call_query(const struct server_request *request, const char *name)
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+unsigned call_connections(const struct server_request *request)
+{
+	return connections_count(request->server->connections);
+}
+
 bool call_is_over(const struct server_request *request)
 {
 	int fd = connection_fd(request->link);
@@ -201,26 +206,13 @@ static enum MHD_Result answer(struct server_request *request)
 	return queued;
 }
 
-static void send_raw(int fd, int status, const char *title, const char *more, const char *body)
-{
-	char text[1024];
-	int size = snprintf(text, sizeof text,
-			    "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n%s"
-			    "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-			    status, title, more, strlen(body), body);
-
-	assert(size > 0 && (size_t)size < sizeof text);
-	(void)!send(fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 /* The library takes an answer before a body or after it, but not amidst it: say it ourselves. */
 static void cut_too_long(struct server_request *request)
 {
 	reply_problem(&request->reply, 413, "Content Too Large",
 		      "the body is longer than the %zu bytes that this path takes",
 		      request->route->body_limit);
-	send_raw(connection_fd(request->link), 413, "Content Too Large", "",
-		 buf_text(&request->reply.body));
+	connection_say(request->link, 413, "Content Too Large", "", buf_text(&request->reply.body));
 	connection_linger(request->link, LINGER_MS);
 }
 
@@ -434,22 +426,6 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
 	*state = NULL;
 }
 
-static void turn_away(const struct connection *link, enum connection_verdict verdict)
-{
-	int fd = connection_fd(link);
-
-	if (verdict == CONNECTION_TOO_MANY)
-		send_raw(fd, 503, "Service Unavailable", "Retry-After: 5\r\n",
-			 "{\"type\":\"about:blank\",\"title\":\"Service "
-			 "Unavailable\",\"status\":503,"
-			 "\"detail\":\"too many connections are open\"}\n");
-	else
-		send_raw(fd, 429, "Too Many Requests", "Retry-After: 5\r\n",
-			 "{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,"
-			 "\"detail\":\"too many connections are open from your address\"}\n");
-	(void)shutdown(fd, SHUT_WR);
-}
-
 static void on_connection(void *self, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode what)
 {
@@ -473,7 +449,7 @@ static void on_connection(void *self, struct MHD_Connection *connection, void **
 		return;
 	}
 	connection_deadline(link, CONNECTION_IDLE, LINGER_MS);
-	turn_away(link, verdict);
+	connection_turn_away(link, verdict);
 }
 
 static int check_routes(const struct route *routes, size_t count, struct err *err)

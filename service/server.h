@@ -84,6 +84,9 @@ unsigned call_header_count(const struct server_request *request, const char *nam
 /** A query parameter, decoded; NULL. */
 const char *call_query(const struct server_request *request, const char *name);
 
+/** How many connections the server of this request has open. */
+unsigned call_connections(const struct server_request *request);
+
 /** Has the client gone away, or is the server draining? For handlers that wait. */
 bool call_is_over(const struct server_request *request);
 
