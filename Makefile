@@ -91,6 +91,10 @@ compile_commands.json: FORCE
 	bear -- $(MAKE) -B all tests
 FORCE:
 
+# Write the reference pages again from the tables of settings.
+docs: $(BUILD)/tests/unit/docs.t
+	UPDATE_DOCS=1 $<
+
 PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(BUILD)/slipway $(DESTDIR)$(PREFIX)/bin/slipway

@@ -234,8 +234,8 @@ static const struct field hook_fields[] = {
 	 .max = 20,
 	 .fields = itself_fields,
 	 .size = sizeof(struct settings_secret),
-	 .help = "The webhook's secret, at least 8 bytes. Several while one replaces another: a "
-		 "delivery signed with any of them is taken."},
+	 .help = "Required: the webhook's secret, at least 8 bytes. Several while one replaces "
+		 "another: a delivery signed with any of them is taken."},
 	{0},
 };
 
@@ -453,7 +453,7 @@ const struct field settings_fields[] = {
 	 .at = AT(settings.path),
 	 .fallback = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	 .valid = valid_path_list,
-	 .help = "`PATH` of builds, tests and apps."},
+	 .help = "`PATH` of a deployment's commands: build, test, release."},
 	{.name = "hooks",
 	 .type = FIELD_GROUPS,
 	 .at = AT(settings.hooks),
