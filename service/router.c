@@ -22,7 +22,7 @@
 #define BACKOFF_MAX   300000
 #define TRIES         19 /* put off so often: about an hour since the first try */
 #define FAILURES      10 /* of the store, in a row: end, and be started with a new connection */
-#define PROJECT_BYTES (1024 * 1024)
+#define PROJECT_BYTES 1048576
 #define REPLACED_MAX  50
 
 /** One delivery on its way. */
@@ -410,7 +410,7 @@ int router_main(const struct settings *settings, struct err *err)
 	router.store = store;
 	keeper.http = http;
 	keeper.sources =
-		arena_alloc(arena, (settings->repositories.count + 1) * sizeof *keeper.sources);
+		arena_alloc(arena, (settings->repositories.count + 1) * sizeof(struct source *));
 	rc = run(&router, &keeper, err);
 	for (size_t i = 0; i < settings->repositories.count; i++)
 		source_free(keeper.sources[i]);

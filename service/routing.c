@@ -161,7 +161,7 @@ static void add_rule(struct buf *out, const struct settings_rule *rule)
 static const char *explain(const char *what, int on, const struct settings_repository *repository,
 			   struct arena *arena)
 {
-	cleanup(buf_free) struct buf list = BUF_INIT(64 * 1024);
+	cleanup(buf_free) struct buf list = BUF_INIT(65536);
 	const struct settings_rule *rules = repository->rules.items;
 	size_t same = 0;
 

@@ -23,6 +23,7 @@ struct routing_verdict {
 			    deploys */
 };
 
+/** Which of the repository's rules fit the event. *out lives in the arena. */
 void routing_decide(const struct event *event, const struct settings_repository *repository,
 		    struct arena *arena, struct routing_verdict *out);
 

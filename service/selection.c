@@ -159,7 +159,7 @@ static const char *needs_of(struct selecting *self, const struct candidate *cand
 {
 	const char *const *need = candidate->service->needs;
 	json_auto json_t *list = json_array();
-	cleanup(buf_free) struct buf text = BUF_INIT(64 * 1024);
+	cleanup(buf_free) struct buf text = BUF_INIT(65536);
 
 	for (; need && *need; need++) {
 		const struct project_service *other = project_service(self->input->project, *need);
@@ -258,7 +258,7 @@ static void explain_none(struct selecting *self, struct buf *text)
 
 static const char *explain(struct selecting *self)
 {
-	cleanup(buf_free) struct buf text = BUF_INIT(64 * 1024);
+	cleanup(buf_free) struct buf text = BUF_INIT(65536);
 
 	buf_adds(&text, self->input->verdict->why);
 	if (self->input->event->commit
@@ -284,9 +284,9 @@ int selection_make(struct selection *out, const struct selection_input *input, s
 		.input = input,
 		.out = out,
 		.arena = arena,
-		.deploys = BUF_INIT(16 * 1024),
-		.unchanged = BUF_INIT(16 * 1024),
-		.newer = BUF_INIT(16 * 1024),
+		.deploys = BUF_INIT(16384),
+		.unchanged = BUF_INIT(16384),
+		.newer = BUF_INIT(16384),
 	};
 	int rc;
 

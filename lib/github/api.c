@@ -30,7 +30,7 @@
 #define COMPARE_FILES     300 /* GitHub lists no more than these */
 #define TARBALL_SECONDS   600
 #define TARBALL_BYTES     (INT64_C(2) * 1024 * 1024 * 1024)
-#define COMPARE_BYTES     (64 * 1024 * 1024)
+#define COMPARE_BYTES     (INT64_C(64) * 1024 * 1024)
 
 struct session {
 	struct session *next;
@@ -338,67 +338,71 @@ static int ask_token(struct github *github, const char *repository, const char *
 
 	if (find_installation(github, repository, authorization, &id, err) < 0)
 		return -1;
-	call.path = path = xprintf("/app/installations/%" PRId64 "/access_tokens", id);
-	call.body = body = xprintf("{\"repositories\":[\"%s\"]}", strchr(repository, '/') + 1);
-	call.what = what = xprintf("log in for %s", repository);
+	path = xprintf("/app/installations/%" PRId64 "/access_tokens", id);
+	body = xprintf("{\"repositories\":[\"%s\"]}", strchr(repository, '/') + 1);
+	what = xprintf("log in for %s", repository);
+	call.path = path;
+	call.body = body;
+	call.what = what;
 	return exchange_json(github, &call, authorization, answer, err);
 }
 
-static int session_open(struct github *github, const char *repository, struct session **out,
-			struct err *err)
+/* NULL with *err when there is no way in. */
+static struct session *session_open(struct github *github, const char *repository, struct err *err)
 {
 	autofree char *authorization = NULL;
 	json_auto json_t *answer = NULL;
+	struct session *session;
 	const char *token;
 	int rc;
 
 	if (app_authorization(github, &authorization, err) < 0)
-		return -1;
+		return NULL;
 	rc = ask_token(github, repository, authorization, &answer, err);
 	crypto_wipe_text(authorization);
 	if (rc < 0)
-		return -1;
+		return NULL;
 	token = json_text(answer, "token");
-	if (!token || !*token)
-		return err_set(err, ERR_REMOTE, 0, "github: log in for %s: the answer has no token",
-			       repository);
-	*out = xalloc(sizeof **out);
-	(*out)->repository = xstrdup(repository);
-	(*out)->token = xstrdup(token);
-	(*out)->until =
+	if (!token || !*token) {
+		err_set(err, ERR_REMOTE, 0, "github: log in for %s: the answer has no token",
+			repository);
+		return NULL;
+	}
+	session = xalloc(sizeof *session);
+	session->repository = xstrdup(repository);
+	session->token = xstrdup(token);
+	session->until =
 		clock_ticks(github->clock)
 		+ (life_left(github, json_text(answer, "expires_at")) - RENEW_SECONDS) * 1000;
-	(*out)->next = github->sessions;
-	github->sessions = *out;
+	session->next = github->sessions;
+	github->sessions = session;
 	crypto_wipe((char *)(uintptr_t)token, strlen(token));
-	return 0;
+	return session;
 }
 
 /* `fresh`: not from what we remember. */
-static int session_find(struct github *github, const char *repository, bool fresh,
-			struct session **out, struct err *err)
+static struct session *session_find(struct github *github, const char *repository, bool fresh,
+				    struct err *err)
 {
 	for (struct session **at = &github->sessions; *at; at = &(*at)->next) {
 		struct session *found = *at;
 
 		if (!text_same(found->repository, repository))
 			continue;
-		if (!fresh && clock_ticks(github->clock) < found->until) {
-			*out = found;
-			return 0;
-		}
+		if (!fresh && clock_ticks(github->clock) < found->until)
+			return found;
 		*at = found->next;
 		session_free(found);
 		break;
 	}
-	return session_open(github, repository, out, err);
+	return session_open(github, repository, err);
 }
 
 /* *out is NULL without a login; the caller wipes and frees. */
 static int authorize(struct github *github, const char *repository, bool fresh, char **out,
 		     struct err *err)
 {
-	struct session *session = NULL;
+	struct session *session;
 
 	*out = NULL;
 	if (github->token) {
@@ -407,7 +411,8 @@ static int authorize(struct github *github, const char *repository, bool fresh, 
 	}
 	if (!github->app_id || !github->app_key)
 		return 0;
-	if (session_find(github, repository, fresh, &session, err) < 0)
+	session = session_find(github, repository, fresh, err);
+	if (!session)
 		return -1;
 	*out = xprintf("Bearer %s", session->token);
 	return 0;
@@ -480,8 +485,10 @@ int github_resolve(struct github *github, const char *repository, const char *re
 	*commit = NULL;
 	if (!text_is_ref(ref))
 		return err_set(err, ERR_USAGE, 0, "github: '%.100s' is not a ref", ref);
-	call.path = path = commit_path(repository, ref);
-	call.what = what = xprintf("look up %s of %s", ref, repository);
+	path = commit_path(repository, ref);
+	what = xprintf("look up %s of %s", ref, repository);
+	call.path = path;
+	call.what = what;
 	rc = call_as(github, repository, &call, &response, err);
 	if (rc == 0 && !text_is_commit(buf_text(&response.body)))
 		rc = err_set(err, ERR_REMOTE, 0, "github: %s: the answer is no commit id", what);
@@ -563,8 +570,10 @@ int github_compare(struct github *github, const char *repository, const char *ba
 	struct call call = {.method = "GET", .limit = COMPARE_BYTES};
 
 	assert(text_is_commit(base) && text_is_commit(head));
-	call.path = path = xprintf("/repos/%s/compare/%s...%s?per_page=1", repository, base, head);
-	call.what = what = xprintf("compare %.12s with %.12s of %s", base, head, repository);
+	path = xprintf("/repos/%s/compare/%s...%s?per_page=1", repository, base, head);
+	what = xprintf("compare %.12s with %.12s of %s", base, head, repository);
+	call.path = path;
+	call.what = what;
 	if (call_json(github, repository, &call, &answer, err) < 0
 	    || read_relation(answer, relation, err) < 0)
 		return -1;

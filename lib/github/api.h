@@ -11,15 +11,15 @@
 #include "net/http.h"
 
 /*
- * GitHub's REST API with a token, or as an App's installation (login renewed by itself). Rate limits
- * and Retry-After are honoured; 5xx and lost connections are tried again for GETs.
+ * GitHub's REST API with a token, or as an App's installation (login renewed by itself). Rate
+ * limits and Retry-After are honoured; 5xx and lost connections are tried again for GETs.
  * https://docs.github.com/rest
  */
 struct github;
 
 struct github_login {
-	const char *api;	/* "https://api.github.com", or a GitHub Enterprise "https://HOST/api/v3" */
-	const char *token;	/* or NULL … */
+	const char *api;              /* or GitHub Enterprise's "https://HOST/api/v3" */
+	const char *token;            /* or NULL … */
 	const char *app_id, *app_key; /* … and these: client or App id, PEM; both NULL: anonymous */
 };
 
@@ -43,10 +43,10 @@ int github_tarball(struct github *github, const char *repository, const char *co
 
 enum github_relation { GITHUB_IDENTICAL, GITHUB_AHEAD, GITHUB_BEHIND, GITHUB_DIVERGED };
 
-/** How head stands to base, and the files that differ (NULL-ended, in the arena; *complete false when
- * GitHub cut the list at 300). */
-int github_compare(struct github *github, const char *repository, const char *base, const char *head,
-		   struct arena *arena, enum github_relation *relation, const char *const **files,
-		   bool *complete, struct err *err) MUST_CHECK;
+/** How head stands to base, and the files that differ (NULL-ended, in the arena; *complete false
+ * when GitHub cut the list at 300). */
+int github_compare(struct github *github, const char *repository, const char *base,
+		   const char *head, struct arena *arena, enum github_relation *relation,
+		   const char *const **files, bool *complete, struct err *err) MUST_CHECK;
 
 #endif

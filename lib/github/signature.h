@@ -6,8 +6,8 @@
 #include "base/mem.h"
 
 /*
- * X-Hub-Signature-256: "sha256=" and 64 lower-case hex digits, the HMAC of the raw body. Any number of
- * secrets may be live. https://docs.github.com/webhooks (validating webhook deliveries).
+ * X-Hub-Signature-256: "sha256=" and 64 lower-case hex digits, the HMAC of the raw body. Any number
+ * of secrets may be live. https://docs.github.com/webhooks (validating webhook deliveries).
  */
 struct signature_keys; /* prepared; read-only after creation, so threads share it */
 
@@ -21,8 +21,8 @@ struct signature_check;
 struct signature_check *signature_begin(const struct signature_keys *keys);
 void signature_add(struct signature_check *check, const void *bytes, size_t size);
 
-/** The index of the secret that made this header's value, or -1 (also for NULL). Takes the same time for
- * every secret and every well-formed value. Frees the check. */
+/** The index of the secret that made this header's value, or -1 (also for NULL). Takes the same
+ * time for every secret and every well-formed value. Frees the check. */
 int signature_end(struct signature_check *check, const char *header);
 
 #endif
