@@ -53,6 +53,6 @@ const struct command command_deploy = {
 	.options = options,
 	.examples = " slipway deploy\n"
 		    " slipway deploy --environment staging --service shop\n"
-		    " DATABASE_URL_FILE=/run/secrets/db slipway deploy --config shop/slipway.yml",
+		    " TOKEN_FILE=/run/secrets/token slipway deploy --config shop/slipway.yml",
 	.run = deploy,
 };

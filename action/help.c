@@ -15,7 +15,7 @@ static void fill(FILE *out, const char *text, int indent)
 		int column = 0;
 
 		if (*text == ' ') {
-			fprintf(out, "%*s%.*s", indent, "", (int)line, text);
+			fprintf(out, "%*s%.*s", indent, "", (int)line - 1, text + 1);
 			text = end;
 		}
 		while (text < end) {
@@ -43,7 +43,7 @@ static void section(FILE *out, const char *title, const char *text)
 }
 
 static const char exit_status[] =
-	" 0   live: the new version was seen serving (or what was asked for was done)\n"
+	" 0   live: the new version was seen serving\n"
 	" 1   not live: it failed, and was rolled back where that was possible\n"
 	" 2   the settings are wrong; nothing was touched\n"
 	" 3   time ran out or the rollback failed: the state is unknown\n"
@@ -84,8 +84,7 @@ void help_program(FILE *out)
 	section(out, "OPTIONS", " --help      this text\n --version   the version of slipway");
 	section(out, "EXIT STATUS", exit_status);
 	section(out, "ENVIRONMENT", environment);
-	section(out, "FILES",
-		" slipway.yml   what to build, test, start and where; slipway schema describes it");
+	section(out, "FILES", " slipway.yml   what to build, test and start, and where");
 	section(out, "SEE ALSO",
 		"slipwayd --help: the same on a server, started by GitHub's webhooks.");
 }

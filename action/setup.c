@@ -152,6 +152,21 @@ static void note_several(const struct setup *setup, const struct call *call)
 	fputs("\n", call->report);
 }
 
+/* A checkout is a copy of the folder: the data folder in it would be copied into itself. */
+static int check_data(const struct setup *setup, struct err *err)
+{
+	autofree char *real = realpath(setup->data, NULL);
+	autofree char *data = xprintf("%s/", real ? real : setup->data);
+	autofree char *folder = xprintf("%s/", setup->folder);
+
+	if (!text_starts(data, folder))
+		return 0;
+	return err_set(err, ERR_USAGE, 0,
+		       "the data folder %s lies in the folder that is deployed, %s; give another "
+		       "with --data",
+		       setup->data, setup->folder);
+}
+
 int setup_load(struct setup *out, const struct call *call, struct arena *arena, struct err *err)
 {
 	const struct options *options = &call->options;
@@ -165,7 +180,7 @@ int setup_load(struct setup *out, const struct call *call, struct arena *arena, 
 		return -1;
 	if (!data && inputs_data(&data, arena, err))
 		return -1;
-	if (absolute(&out->data, data, arena, err))
+	if (absolute(&out->data, data, arena, err) || check_data(out, err))
 		return -1;
 	choose_services(out, options->service, arena);
 	note_several(out, call);
