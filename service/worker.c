@@ -153,6 +153,8 @@ static int prepare(struct run *run, struct err *err)
 	if (!repository)
 		return err_set(err, ERR_USAGE, 0, "%s is not in %s any more", order->repository,
 			       run->settings->file);
+	if (!order->commit)
+		return err_set(err, ERR_USAGE, 0, "the order names no commit");
 	run->plan = (struct plan){
 		.repository = order->repository,
 		.service = order->service,
