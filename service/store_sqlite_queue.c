@@ -152,7 +152,8 @@ int sqlite_route(struct store *store, const char *guid, const char *repository,
 	int result;
 
 	*made = 0;
-	if (sqlite_begin(self, false, err) < 0)
+	/* A verdict that queues nothing may be lost with the power: it is reached again. */
+	if (sqlite_begin(self, count == 0, err) < 0)
 		return err_within(err, "route delivery %s", guid);
 	result = route_within(self, guid, repository, orders, count, why, now, made, err);
 	result = sqlite_end(self, result, err);
