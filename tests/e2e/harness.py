@@ -188,6 +188,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "exit_after" in behaviour and time.monotonic() - begun > behaviour["exit_after"]:
             os._exit(behaviour.get("exit_status", 4))
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
     def log_message(self, *args):
         pass
 
