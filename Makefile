@@ -81,8 +81,8 @@ lint:
 	scripts/lint
 crash: all
 	scripts/crash $(or $(N),60)
-bench: all
-	scripts/bench
+bench: all $(BUILD)/tests/tools/load
+	BUILD=$(BUILD) scripts/bench
 cover:
 	$(MAKE) check BUILD=build/cover OPT='-O0 -g --coverage' HARDEN= LDFLAGS=--coverage
 	gcovr --object-directory build/cover -e tests --txt
