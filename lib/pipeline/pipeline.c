@@ -219,6 +219,8 @@ void pipeline_run(const struct plan *plan, enum step first, const struct progres
 
 	run_begin(&run, plan, saved, fence, world, arena);
 	run.step = first_step(&run, first);
+	if (run.step == STEP_FETCH)
+		run.folder = NULL;
 	recall(&run);
 	engine(&run);
 	conclude(&run, result);

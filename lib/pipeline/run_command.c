@@ -6,7 +6,7 @@
 #include "base/lines.h"
 #include "pipeline/run.h"
 
-/* child.h hands over longer lines in pieces of this size. */
+/* A command that says nothing for so long gets a line about itself. */
 #define QUIET_TICKS 30000
 
 struct output {
@@ -17,6 +17,16 @@ struct output {
 	int64_t began, heard, timeout;
 };
 
+/* How much of the text may be kept of so many bytes, without cutting a character in two. */
+static int fitting(const char *text, size_t size)
+{
+	if (strlen(text) <= size)
+		return (int)strlen(text);
+	while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+		size--;
+	return (int)size;
+}
+
 static void tell(struct output *output, bool whole)
 {
 	struct observer *observer = output->run->world->observer;
@@ -26,7 +36,8 @@ static void tell(struct output *output, bool whole)
 		return;
 	observer->said(observer, output->run->step, buf_text(clean), clean->size);
 	if (clean->size > 0)
-		snprintf(output->last, sizeof output->last, "%s", clean->data);
+		snprintf(output->last, sizeof output->last, "%.*s",
+			 fitting(clean->data, sizeof output->last - 1), clean->data);
 	buf_clear(clean);
 }
 
@@ -70,7 +81,7 @@ const char *run_command_text(struct arena *arena, const char *const *argv)
 	for (char *at = text.data; at && *at; at++)
 		if (*at == '\n')
 			*at = ' ';
-	return arena_printf(arena, "%.120s%s", buf_text(&text),
+	return arena_printf(arena, "%.*s%s", fitting(buf_text(&text), 120), buf_text(&text),
 			    text.size > 120 || text.full ? "…" : "");
 }
 
