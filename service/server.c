@@ -560,10 +560,12 @@ void server_drain(struct server *server, int64_t seconds)
 	int64_t until = clock_ticks(&clock_system) + seconds * 1000;
 
 	stop_accepting(server);
-	while (connections_count(server->connections) > 0 && clock_ticks(&clock_system) < until) {
-		connections_cut(server->connections, false);
+	/* First a moment: one that was just accepted may not have been counted. */
+	do {
 		clock_sleep(&clock_system, 20);
-	}
+		connections_cut(server->connections, false);
+	} while (connections_count(server->connections) > 0
+		 && clock_ticks(&clock_system) < until);
 }
 
 void server_stop(struct server *server)
