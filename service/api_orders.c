@@ -182,6 +182,30 @@ static bool find_live(struct store *store, struct order *order, struct arena *ar
 	return false;
 }
 
+/* What to go back to: decided now, so that the answer names it and a second call goes back further.
+ */
+static bool find_good(struct store *store, struct order *order, struct arena *arena,
+		      struct reply *reply)
+{
+	const char *wanted = order->version;
+	struct err err = ERR_INIT;
+	int rc = store->good(store, order, wanted, arena, order, &err);
+
+	if (rc < 0)
+		reply_error(reply, &err);
+	if (rc == STORE_EMPTY && wanted)
+		reply_problem(
+			reply, 404, "Not Found",
+			"no version '%s' of %s was ever live in %s; GET /v1/deployments lists them",
+			wanted, order->service, order->environment);
+	else if (rc == STORE_EMPTY)
+		reply_problem(reply, 409, "Conflict",
+			      "no good version of %s in %s is older than the live one, so there is "
+			      "nothing to go back to",
+			      order->service, order->environment);
+	return rc == 0;
+}
+
 /* The same key and the same call, whose live commit was another one at the time. */
 static bool is_same_call(struct store *store, const struct order *order, int64_t id)
 {
@@ -221,7 +245,7 @@ static bool place(struct store *store, struct clock *clock, struct order *order,
 static bool submit(struct api *api, struct order *order, struct arena *arena, int64_t *id,
 		   struct reply *reply)
 {
-	bool implicit = !order->revive && !order->commit;
+	bool implicit = order->revive ? !order->version : !order->commit;
 	struct err err = ERR_INIT;
 	struct store *store;
 	bool placed;
@@ -230,7 +254,8 @@ static bool submit(struct api *api, struct order *order, struct arena *arena, in
 		reply_error(reply, &err);
 		return false;
 	}
-	placed = (!implicit || find_live(store, order, arena, reply))
+	placed = (order->revive ? find_good(store, order, arena, reply)
+				: !implicit || find_live(store, order, arena, reply))
 		 && place(store, api->clock, order, implicit, id, reply);
 	store_pool_give(api->stores, store);
 	return placed;

@@ -120,7 +120,8 @@ static int follow_replacements(struct job *job, struct err *err)
 			return -1;
 		if (!newer)
 			break;
-		if (text_same(newer, job->commit)) /* pushed away and pushed again */
+		/* This push came after that one: it takes it away again. */
+		if (text_same(newer, job->event.before) || text_same(newer, job->commit))
 			return 0;
 		at = newer;
 	}

@@ -152,6 +152,14 @@ struct store {
 		    const char *environment, struct arena *arena, const char **commit,
 		    const char **ref, struct err *err);
 
+	/**
+	 * A version that was good, in the arena, and its commit and ref: the one named, or (`wanted`
+	 * NULL) the newest that was first deployed before what is live, so that going back twice
+	 * goes back further. STORE_EMPTY when there is none.
+	 */
+	int (*good)(struct store *store, const struct order *about, const char *wanted,
+		    struct arena *arena, struct order *out, struct err *err);
+
 	/** The push whose `before` is this commit and that was routed already, same ref: the commit
 	 * was replaced before it arrived. NULL if none; the newer commit otherwise, in the arena.
 	 */

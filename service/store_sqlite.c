@@ -378,6 +378,7 @@ static const struct store calls = {
 	.deliveries = sqlite_deliveries,
 	.delivery = sqlite_delivery,
 	.live = sqlite_live,
+	.good = sqlite_good,
 	.replaced = sqlite_replaced,
 	.secret_used = sqlite_secret_used,
 	.counts = sqlite_counts,

@@ -111,6 +111,8 @@ int sqlite_log(struct store *store, int64_t id, int64_t offset, size_t limit, st
 int sqlite_deliveries(struct store *store, const struct store_filter *filter, json_t **list,
 		      struct err *err);
 int sqlite_delivery(struct store *store, const char *guid, json_t **out, struct err *err);
+int sqlite_good(struct store *store, const struct order *about, const char *wanted,
+		struct arena *arena, struct order *out, struct err *err);
 int sqlite_live(struct store *store, const char *repository, const char *service,
 		const char *environment, struct arena *arena, const char **commit, const char **ref,
 		struct err *err);

@@ -249,6 +249,39 @@ int sqlite_live(struct store *store, const char *repository, const char *service
 	return 0;
 }
 
+int sqlite_good(struct store *store, const struct order *about, const char *wanted,
+		struct arena *arena, struct order *out, struct err *err)
+{
+	/* A rollback succeeds with the version that it revived: the first deployment of a version
+	 * says how old it is. */
+	static const char sql[] =
+		"WITH good AS (SELECT version, commit_id, ref, min(id) AS first FROM deployments"
+		"  WHERE repository = ?1 AND service = ?2 AND environment = ?3"
+		"  AND state = 'succeeded' AND version IS NOT NULL AND commit_id IS NOT NULL"
+		"  GROUP BY version)"
+		" SELECT version, commit_id, ref FROM good WHERE CASE WHEN ?4 IS NOT NULL"
+		"  THEN version = ?4"
+		"  ELSE first < (SELECT g.first FROM live l JOIN deployments d ON d.id = "
+		"l.deployment"
+		"   JOIN good g ON g.version = d.version"
+		"   WHERE l.repository = ?1 AND l.service = ?2 AND l.environment = ?3) END"
+		" ORDER BY first DESC LIMIT 1";
+	struct sqlite *self = sqlite_of(store);
+	sqlite3_stmt *statement = sqlite_query(self, err, sql, "tttt", about->repository,
+					       about->service, about->environment, wanted);
+	int got;
+
+	if (!statement || (got = sqlite_next(self, statement, err)) < 0)
+		return -1;
+	if (got) {
+		out->version = sqlite_text(statement, 0, arena);
+		out->commit = sqlite_text(statement, 1, arena);
+		out->ref = sqlite_text(statement, 2, arena);
+	}
+	sqlite_reset(statement);
+	return got ? 0 : STORE_EMPTY;
+}
+
 int sqlite_replaced(struct store *store, const char *repository, const char *ref,
 		    const char *commit, struct arena *arena, const char **newer, struct err *err)
 {

@@ -118,11 +118,29 @@ static int load_secrets(const struct settings_repository *repository, struct red
 
 struct run {
 	const struct settings *settings;
+	struct store *store;
 	struct claim *claim;
 	struct world world;
 	struct plan plan;
 	struct arena *arena;
 };
+
+/* A rollback goes by the settings of what is live: they are the last that were seen to work. */
+static int find_settings_commit(struct run *run, struct err *err)
+{
+	const struct order *order = &run->claim->order;
+
+	if (!order->revive || order->commit)
+		return 0;
+	if (run->store->live(run->store, order->repository, order->service, order->environment,
+			     run->arena, &run->plan.commit, &run->plan.ref, err)
+	    < 0)
+		return -1;
+	if (run->plan.commit)
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "no version of %s is live in %s: nothing to roll back",
+		       order->service, order->environment);
+}
 
 /* All that the plan needs from outside; on -1 nothing was touched. */
 static int prepare(struct run *run, struct err *err)
@@ -135,6 +153,8 @@ static int prepare(struct run *run, struct err *err)
 	if (!repository)
 		return err_set(err, ERR_USAGE, 0, "%s is not in %s any more", order->repository,
 			       run->settings->file);
+	if (!order->commit)
+		return err_set(err, ERR_USAGE, 0, "the order names no commit");
 	run->plan = (struct plan){
 		.repository = order->repository,
 		.service = order->service,
@@ -147,6 +167,8 @@ static int prepare(struct run *run, struct err *err)
 		.work = arena_printf(run->arena, "%s/work/%s", run->settings->data, id),
 		.job = arena_printf(run->arena, "SLIPWAY_JOB=%s#%s", run->settings->data, id),
 	};
+	if (find_settings_commit(run, err) < 0)
+		return -1;
 	if (load_secrets(repository, run->world.redactor, run->arena, &run->plan.secrets, err) < 0)
 		return -1;
 	return sources_open(&run->world.source, run->settings, repository, run->world.http, err);
@@ -177,6 +199,7 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 	};
 	struct run run = {
 		.settings = settings,
+		.store = store,
 		.claim = claim,
 		.arena = arena,
 		.world = {.http = http,

@@ -48,8 +48,8 @@ static void add_expected(struct buf *out, const struct field *field)
 		[FIELD_CHOICE] = "a text",
 		[FIELD_LIST] = "a list of texts",
 		[FIELD_MAP] = "a mapping of names to texts",
-		[FIELD_COMMAND] = ("a command: a list of texts (program and arguments), or one text "
-				   "(a shell script)"),
+		[FIELD_COMMAND] = ("a command: a list of texts (program and arguments), or one "
+				   "text (a shell script)"),
 		[FIELD_GROUP] = "a mapping",
 		[FIELD_GROUPS] = "a list",
 		[FIELD_NAMED] = "a mapping of names to settings",

@@ -11,9 +11,9 @@
 /*
  * YAML as JSON values with their positions. One document; mappings become objects, sequences
  * arrays, every scalar a string (so `on` and `no` stay what they are), an empty plain scalar, `~`
- * or `null` null. Aliases, anchors, tags, merge keys, duplicate keys and keys that aren't scalars are
- * refused, and so are nesting over 32, a text over 1 MiB, keys over 256 bytes and over 50,000
- * values.
+ * or `null` null. Aliases, anchors, tags, merge keys, duplicate keys and keys that aren't scalars
+ * are refused, and so are nesting over 32, a text over 1 MiB, keys over 256 bytes and more than
+ * 50,000 values.
  */
 
 /** Where each value and key stands, by JSON pointer (RFC 6901). */

@@ -35,6 +35,41 @@ static void logs_are_read_from_an_offset(struct store *store)
 	buf_free(&out);
 }
 
+static void live(struct store *store, const char *commit, const char *dedupe, const char *version)
+{
+	struct order order = an_order("web", commit, dedupe);
+	struct claim claim;
+
+	order.revive = version != NULL;
+	order.version = version;
+	order_one(store, order);
+	claim_one(store, "w", 0, &claim, arena);
+	finish_one(store, &claim, OUTCOME_LIVE); /* uses the commit as the version */
+}
+
+static const char *good(struct store *store, const char *wanted)
+{
+	struct order about = an_order("web", NULL, ""), out = {0};
+	struct err err;
+	int got = store->good(store, &about, wanted, arena, &out, &err);
+
+	return got == STORE_EMPTY ? "(none)" : got < 0 ? arena_strdup(arena, err.text) : out.commit;
+}
+
+static void good_versions_lead_back(struct store *store)
+{
+	same_str(good(store, NULL), "(none)", "nothing was ever live");
+	live(store, "c1", "1", NULL);
+	same_str(good(store, NULL), "(none)", "nothing is older than the first");
+	live(store, "c2", "2", NULL);
+	live(store, "c3", "3", NULL);
+	same_str(good(store, NULL), "c2", "the one before what is live");
+	live(store, "c2", "4", "c2");
+	same_str(good(store, NULL), "c1", "after a rollback, the one before that");
+	same_str(good(store, "c3"), "c3", "any by its name");
+	same_str(good(store, "c9"), "(none)", "but none that never was");
+}
+
 static void logs_are_limited(struct store *store)
 {
 	static const char last[] = "(the log is longer than 8 MiB: the rest was dropped)\n";
@@ -210,6 +245,7 @@ static void forgets_the_old(struct store *store)
 static const struct store_case cases[] = {
 	{"logs are read from an offset", logs_are_read_from_an_offset},
 	{"logs are limited", logs_are_limited},
+	{"good versions lead back", good_versions_lead_back},
 	{"lists", lists},
 	{"fields are those of the interface", fields_are_those_of_the_interface},
 	{"knows what replaced a commit", knows_what_replaced_a_commit},

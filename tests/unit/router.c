@@ -330,6 +330,10 @@ static void test_out_of_order(void)
 	outcome("first", "ignored", "111111111111 was replaced by 333333333333",
 		"out of order: through two replacements");
 	same_str(queued(), "shop:production:33 api:production:33", "out of order: nothing twice");
+	push("back", "main", C3, C2, FILES("shop/y"));
+	step();
+	outcome("back", "ignored", "newer already: shop to production (333333333333 is queued)",
+		"a forced push back is not a push that came late");
 }
 
 static void test_older(void)
