@@ -70,7 +70,7 @@ static void add_export(struct buf *out, const char *pair)
 	buf_addc(out, '\n');
 }
 
-static void run_script(const char *dir, const struct slot_command *command, struct buf *out)
+static void run_script(const struct slot_command *command, struct buf *out)
 {
 	buf_adds(out,
 		 "#!/bin/sh\n# Written by slipway: a change is lost with the next deployment.\n"
@@ -84,9 +84,7 @@ static void run_script(const char *dir, const struct slot_command *command, stru
 	buf_addc(out, '\n');
 	for (size_t i = 0; command->env && command->env[i]; i++)
 		add_export(out, command->env[i]);
-	buf_addf(out, "export PORT=%d\nexport SLIPWAY_SLOT=", command->port);
-	add_quoted(out, dir);
-	buf_adds(out, "\nunset PWD OLDPWD\nexec");
+	buf_addf(out, "export PORT=%d\nunset PWD OLDPWD\nexec", command->port);
 	for (size_t i = 0; command->argv[i]; i++) {
 		buf_addc(out, ' ');
 		add_quoted(out, command->argv[i]);
@@ -152,17 +150,25 @@ static bool is_supervised(const char *dir)
 	return fd != -1;
 }
 
+/* Every process of the slot has this in its environment, from runsv on: so also one that left its
+ * parent, and a runsv that was started a moment ago by a worker that died, are found. */
+static void kill_all(const char *dir)
+{
+	autofree char *mark = xprintf("SLIPWAY_SLOT=%s", dir);
+
+	(void)child_kill_marked(mark);
+}
+
 static int start_runsv(const char *dir, struct clock *clock, struct err *err)
 {
+	autofree char *mark = xprintf("SLIPWAY_SLOT=%s", dir);
 	const char *const argv[] = {RUNSV, dir, NULL};
-	const char *const env[] = {DEFAULT_PATH, NULL};
+	const char *const env[] = {DEFAULT_PATH, mark, NULL};
 	struct child child = {.argv = argv, .env = env, .dir = "/"};
 	autofree char *log = file_join(dir, "runsv.log");
-	autofree char *mark = xprintf("SLIPWAY_SLOT=%s", dir);
 	int64_t end = clock_ticks(clock) + START_MS;
 	pid_t pid;
 
-	(void)child_kill_marked(mark);
 	if (child_detach(&child, log, &pid, err) == -1)
 		return err_within(err, "start runsv");
 	while (!is_supervised(dir)) {
@@ -175,10 +181,10 @@ static int start_runsv(const char *dir, struct clock *clock, struct err *err)
 	return 0;
 }
 
-/* What runsv and the exits noted so far would tell about another command. */
+/* What would tell about another command. runsv's lock stays: there is never a second one. */
 static int forget_past(const char *dir, struct err *err)
 {
-	static const char *const names[] = {"exits", "supervise", "log/supervise", "runsv.log"};
+	static const char *const names[] = {"exits", "supervise/status", "runsv.log"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		autofree char *path = file_join(dir, names[i]);
@@ -195,7 +201,7 @@ int slot_start(const char *dir, const struct slot_command *command, struct clock
 	cleanup(forget) struct buf run = BUF_INIT(SCRIPT_LIMIT);
 	cleanup(buf_free) struct buf log = BUF_INIT(SCRIPT_LIMIT);
 
-	run_script(dir, command, &run);
+	run_script(command, &run);
 	buf_adds(&log, "#!/bin/sh\nexec " SVLOGD " -tt ");
 	add_quoted(&log, command->log);
 	buf_addc(&log, '\n');
@@ -220,6 +226,7 @@ int slot_resume(const char *dir, struct clock *clock, struct err *err)
 		return 0;
 	if (!file_exists(run))
 		return SLOT_EMPTY;
+	kill_all(dir);
 	if (forget_past(dir, err) == -1)
 		return -1;
 	return start_runsv(dir, clock, err);
@@ -248,19 +255,17 @@ static bool wait_gone(const char *dir, int64_t milliseconds, struct clock *clock
 
 int slot_stop(const char *dir, int64_t grace, struct clock *clock, struct err *err)
 {
-	autofree char *mark = xprintf("SLIPWAY_SLOT=%s", dir);
-
 	if (is_supervised(dir)) {
 		command_runsv(dir, "x");
 		if (!wait_gone(dir, grace * 1000, clock)) {
 			command_runsv(dir, "k");
-			/* What it started may hold the log's pipe, and svlogd, and so runsv. */
-			(void)child_kill_marked(mark);
+			/* What it started may hold the log's pipe, and so svlogd and runsv. */
+			kill_all(dir);
 		}
 		if (!wait_gone(dir, START_MS, clock))
 			return err_set(err, ERR_SYSTEM, 0, "runsv does not end in %s", dir);
 	}
-	(void)child_kill_marked(mark);
+	kill_all(dir);
 	return 0;
 }
 
