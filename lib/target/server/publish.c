@@ -89,7 +89,9 @@ static int undo_other(struct stage *stage, const struct deploy *deploy, struct e
 		    == -1)
 			return -1;
 	}
-	if (stage_stop_slot(&stage->place, state->next.slot, err) == -1)
+	if (stage_stop_slot(&stage->place, state->next.slot, err) == -1
+	    || (!state_is_good(state, state->next.version)
+		&& release_remove(&stage->place, state->next.version, false, err) == -1))
 		return -1;
 	state->next = state->previous = (struct state_run){0};
 	state->next_site = (struct state_site){0};

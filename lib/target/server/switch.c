@@ -158,14 +158,15 @@ static int clear_away(struct deploy *deploy, bool had_traffic, struct err *err)
 		return 0;
 	if (stage_stop_slot(&stage.place, run.slot, err) == -1)
 		return -1;
+	/* Before it is forgotten, so that a crash in between leaves it for the next try. */
+	if (!state_is_good(&stage.state, run.version)
+	    && release_remove(&stage.place, run.version, false, err) == -1)
+		return -1;
 	stage.state.next = (struct state_run){0};
 	stage.state.next_site = (struct state_site){0};
 	if (stage_save(&stage, err) == -1)
 		return -1;
 	stage_end(&stage);
-	if (!state_is_good(&stage.state, run.version)
-	    && release_remove(&stage.place, run.version, false, err) == -1)
-		return -1;
 	return gateway_apply(deploy->site, err);
 }
 
