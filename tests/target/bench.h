@@ -78,15 +78,13 @@ static inline void bench_open(struct bench *bench)
 }
 
 /* A checkout as the pipeline makes it: in the folder that the target asks for. */
-static inline void bench_checkout(struct bench *bench, struct try *try)
+static inline void bench_checkout(struct try *try)
 {
 	struct err err;
-	const char *folder = target_find("server")->folder(&try->deploy);
+	const char *folder = try->artifact.folder;
 	autofree char *path = file_join(folder, "app.py");
 	struct buf text = BUF_INIT(65536);
 
-	(void)bench;
-	try->artifact.folder = folder;
 	if (file_exists(path))
 		return;
 	if (file_make_dirs(folder, 0700, &err) == -1
@@ -110,7 +108,15 @@ static inline void bench_try(struct bench *bench, struct try *try, struct arena 
 	try->deploy = (struct deploy){.app = &try->app, .settings = &bench->settings,
 				      .artifact = &try->artifact, .key = key, .fence = fence,
 				      .site = &bench->site, .arena = arena};
-	bench_checkout(bench, try);
+	try->artifact.folder = target_find("server")->folder(&try->deploy);
+}
+
+/* The same, with its checkout made. */
+static inline void bench_built(struct bench *bench, struct try *try, struct arena *arena,
+			       const char *key, int64_t fence, const char *mode)
+{
+	bench_try(bench, try, arena, key, fence, mode);
+	bench_checkout(try);
 }
 
 /* What the gateway answers at a path; "status: body". */

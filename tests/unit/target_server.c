@@ -11,7 +11,7 @@ static void deploy_good(struct bench *bench, struct arena *arena, const char *ke
 	enum probe probe = PROBE_WAITING;
 	struct try try;
 
-	bench_try(bench, &try, arena, key, fence, "ok");
+	bench_built(bench, &try, arena, key, fence, "ok");
 	if (server->publish(&try.deploy, &err) == -1 || server->shift(&try.deploy, &err) == -1
 	    || server->probe(&try.deploy, &probe, &err) == -1 || probe != PROBE_GOOD
 	    || server->retire(&try.deploy, &err) == -1) {
@@ -28,7 +28,7 @@ static void fails(struct bench *bench, struct arena *arena, const char *mode, co
 	struct try try;
 
 	bench->health.timeout = timeout;
-	bench_try(bench, &try, arena, mode, 10, mode);
+	bench_built(bench, &try, arena, mode, 10, mode);
 	same_int(server->publish(&try.deploy, &err), -1, mode);
 	if (!ok(strstr(err.text, why) != NULL, why))
 		tap_note("%s", err.text);
@@ -47,7 +47,7 @@ static void stranger(struct bench *bench, struct arena *arena)
 	struct try try;
 
 	/* The slot's port: a first try finds it, a stranger takes it, a second moves away. */
-	bench_try(bench, &try, arena, "moved", 20, "ok");
+	bench_built(bench, &try, arena, "moved", 20, "ok");
 	same_int(server->publish(&try.deploy, &err), 0, "publish, before a stranger takes the port");
 	const char *line = strstr(bench->said, "starting version 0123456789ab-moved");
 	int port = 0;
@@ -65,7 +65,7 @@ static void stranger(struct bench *bench, struct arena *arena)
 	while (portcheck_can_bind(port))
 		usleep(50000);
 	bench->said[0] = '\0';
-	bench_try(bench, &try, arena, "moved2", 21, "ok");
+	bench_built(bench, &try, arena, "moved2", 21, "ok");
 	int result = server->publish(&try.deploy, &err);
 	if (!same_int(result, 0, "publish, a stranger has the port"))
 		tap_note("%s", err.text);
@@ -86,7 +86,7 @@ static void environment(struct bench *bench, struct arena *arena)
 	struct try try;
 	json_auto json_t *env = NULL;
 
-	bench_try(bench, &try, arena, "env", 30, "ok");
+	bench_built(bench, &try, arena, "env", 30, "ok");
 	try.env[2] = arena_printf(arena, "HARD=%s", hard);
 	try.env[3] = "EMPTY=";
 	same_int(server->publish(&try.deploy, &err), 0, "publish with hard values");
@@ -110,7 +110,7 @@ static void ends_later(struct bench *bench, struct arena *arena)
 	enum probe probe = PROBE_GOOD;
 	struct try try;
 
-	bench_try(bench, &try, arena, "later", 40, "ok");
+	bench_built(bench, &try, arena, "later", 40, "ok");
 	same_int(server->publish(&try.deploy, &err), 0, "publish one that will end");
 	same_int(server->shift(&try.deploy, &err), 0, "shift");
 	same_int(server->probe(&try.deploy, &probe, &err), 0, "probe");
@@ -181,7 +181,7 @@ static void gateway_port_taken(struct bench *bench, struct arena *arena)
 		usleep(50000);
 	snprintf(url, sizeof url, "http://shop.localhost:%d", port);
 	bench->settings.url = url;
-	bench_try(bench, &try, arena, "taken", 50, "ok");
+	bench_built(bench, &try, arena, "taken", 50, "ok");
 	same_int(server->publish(&try.deploy, &err), -1, "the gateway can't have its port");
 	if (!ok(strstr(err.text, "in use") != NULL, "and says so"))
 		tap_note("%s", err.text);
