@@ -28,7 +28,7 @@ struct hook {
 struct hooks {
 	struct writer *writer;
 	struct metrics *metrics;
-	const char *folder;
+	char *folder; /* where long bodies wait: the store's, which is all the listener may write */
 	struct hook *items;
 	size_t count;
 	_Atomic int64_t spooled, spool_max;
@@ -401,7 +401,7 @@ int hooks_new(struct hooks **out, const struct settings *settings, struct writer
 
 	hooks->writer = writer;
 	hooks->metrics = metrics;
-	hooks->folder = settings->data;
+	hooks->folder = file_join(settings->data, "store");
 	hooks->spool_max = SPOOL_MAX;
 	hooks->warned = -2000;
 	hooks->items = xalloc((settings->hooks.count + 1) * sizeof *hooks->items);
@@ -424,6 +424,7 @@ void hooks_free(struct hooks *hooks)
 	for (size_t i = 0; i < hooks->count; i++)
 		signature_keys_free(hooks->items[i].keys);
 	free(hooks->items);
+	free(hooks->folder);
 	free(hooks);
 }
 

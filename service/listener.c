@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/log.h"
 #include "service/api.h"
 #include "service/hooks.h"
@@ -71,6 +72,47 @@ static int serve(struct listener *self, const struct settings *settings, struct 
 	return server_start(&self->server, &options, self->routes, count, NULL, err);
 }
 
+/* The files that the listener goes on needing: the store, its secrets, and a source of randomness.
+ */
+static const char *const *needed_files(const struct settings *settings, struct arena *arena)
+{
+	const struct settings_hook *hooks = settings->hooks.items;
+	const struct settings_token *tokens = settings->tokens.items;
+	size_t count = 0, room = 5 + settings->tokens.count;
+	const char **files;
+
+	for (size_t i = 0; i < settings->hooks.count; i++)
+		room += hooks[i].secrets.count;
+	files = arena_alloc(arena, room * sizeof *files);
+	files[count++] = arena_printf(arena, "%s/store", settings->data);
+	files[count++] = "/dev/urandom";
+	files[count++] = "/dev/null";
+	files[count++] = "/proc/sys/kernel/random/boot_id";
+	for (size_t i = 0; i < settings->tokens.count; i++)
+		if (tokens[i].secret.file)
+			files[count++] = tokens[i].secret.file;
+	for (size_t i = 0; i < settings->hooks.count; i++) {
+		const struct settings_secret *secrets = hooks[i].secrets.items;
+
+		for (size_t j = 0; j < hooks[i].secrets.count; j++)
+			if (secrets[j].secret.file)
+				files[count++] = secrets[j].secret.file;
+	}
+	return files;
+}
+
+/* Before any thread: what a request could talk this process into must not be worth it. */
+static int give_up_rights(const struct settings *settings, struct arena *arena, struct err *err)
+{
+	int got = confine_to(needed_files(settings, arena), err);
+
+	if (got < 0)
+		return -1;
+	if (got == CONFINE_UNSUPPORTED)
+		log_warn("this kernel has no Landlock: files are protected by their modes alone");
+	return confine_no_children(err);
+}
+
 static int listener_begin(struct listener *self, const struct settings *settings, struct err *err)
 {
 	struct store *store;
@@ -78,6 +120,8 @@ static int listener_begin(struct listener *self, const struct settings *settings
 
 	self->arena = arena_new();
 	url = settings_store(settings, self->arena);
+	if (give_up_rights(settings, self->arena, err) < 0)
+		return -1;
 	self->metrics = metrics_new();
 	if (store_open(&store, url, err) < 0)
 		return -1;

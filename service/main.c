@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -152,6 +153,7 @@ static int run_role(const struct settings *settings, const char *role)
 
 	log_setup(role, LOG_LEVEL_INFO, text_same(settings->log_format, "json"));
 	role_catch_signals();
+	confine_memory(); /* builds run as our user */
 	ended = strcmp(role, "listener") == 0 ? listener_main(settings, &err)
 		: strcmp(role, "router") == 0 ? router_main(settings, &err)
 					      : worker_main(settings, role, &err);

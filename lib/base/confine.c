@@ -95,9 +95,9 @@ static int ruleset_new(uint64_t *access, struct err *err)
 }
 
 /* What isn't there (any more), or can't be opened by us, needs no permission. */
-static int allow(int ruleset, const char *path, uint64_t access, struct err *err)
+static int allow(int ruleset, const char *path, uint64_t access, int nofollow, struct err *err)
 {
-	cleanup(file_close_at) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	cleanup(file_close_at) int fd = open(path, O_PATH | O_CLOEXEC | nofollow);
 	struct landlock_path_beneath_attr rule = {.parent_fd = fd};
 	struct stat st;
 
@@ -125,7 +125,7 @@ int confine_to(const char *const *folders, struct err *err)
 	if (ruleset < 0)
 		return ruleset == -2 ? CONFINE_UNSUPPORTED : -1;
 	for (size_t i = 0; folders[i]; i++)
-		if (allow(ruleset, folders[i], access, err) < 0)
+		if (allow(ruleset, folders[i], access, 0, err) < 0)
 			return -1;
 	return enforce(ruleset, err);
 }
@@ -155,7 +155,8 @@ struct hiding {
 	const char *const *hidden;
 };
 
-/* Landlock only allows: so allow every neighbour on the way down to what is hidden. A folder on
+/* A link among the neighbours isn't followed: it may lead to what is hidden.
+ * Landlock only allows: so allow every neighbour on the way down to what is hidden. A folder on
  * that way stays listable and its own entries can't be changed. */
 static int allow_around(const struct hiding *hiding, const char *folder, struct err *err)
 {
@@ -175,7 +176,7 @@ static int allow_around(const struct hiding *hiding, const char *folder, struct 
 			continue;
 		done = above(hiding->hidden, path)
 			       ? allow_around(hiding, path, err)
-			       : allow(hiding->ruleset, path, hiding->access, err);
+			       : allow(hiding->ruleset, path, hiding->access, O_NOFOLLOW, err);
 	}
 	closedir(dir);
 	return done;
@@ -190,10 +191,10 @@ int confine_hide(const char *const *hidden, const char *const *shown, struct err
 		return ruleset == -2 ? CONFINE_UNSUPPORTED : -1;
 	hiding.ruleset = ruleset;
 	if (allow_around(&hiding, "/", err) < 0
-	    || allow(ruleset, "/", LANDLOCK_ACCESS_FS_READ_DIR, err) < 0)
+	    || allow(ruleset, "/", LANDLOCK_ACCESS_FS_READ_DIR, 0, err) < 0)
 		return -1;
 	for (size_t i = 0; shown[i]; i++)
-		if (allow(ruleset, shown[i], hiding.access, err) < 0)
+		if (allow(ruleset, shown[i], hiding.access, 0, err) < 0)
 			return -1;
 	return enforce(ruleset, err);
 }

@@ -15,8 +15,8 @@ enum { CONFINE_UNSUPPORTED = 1 };
  * on. */
 int confine_no_children(struct err *err) MUST_CHECK;
 
-/** Only these folders can be read and written from here on (NULL-ended, absolute); what is open
- * stays open. CONFINE_UNSUPPORTED on a kernel without Landlock. */
+/** Only these folders and files can be read and written from here on (NULL-ended, absolute); what
+ * is open stays open. CONFINE_UNSUPPORTED on a kernel without Landlock. */
 int confine_to(const char *const *folders, struct err *err) MUST_CHECK;
 
 /**

@@ -88,6 +88,7 @@ struct rig {
 	struct server *server;
 	struct route routes[4];
 	char folder[64];
+	char store[80];
 	int port;
 };
 
@@ -110,6 +111,9 @@ static void rig_start(struct rig *rig)
 	if (!mkdtemp(rig->folder))
 		bail_out("mkdtemp");
 	settings.data = rig->folder;
+	snprintf(rig->store, sizeof rig->store, "%s/store", rig->folder);
+	if (mkdir(rig->store, 0700) != 0)
+		bail_out("mkdir");
 	pthread_mutex_init(&rig->fake.mutex, NULL);
 	rig->writer = writer_new(&rig->fake.store, &clock_system);
 	rig->metrics = metrics_new();
@@ -366,7 +370,7 @@ static void test_sizes(struct rig *rig)
 	same_int(post(rig, "/hooks/github", JSON, body, HOOKS_BODY_MAX + 1, out, sizeof out), 413,
 		 "a byte more than 25 MiB is 413");
 	free(body);
-	same_int((intmax_t)files_in(rig->folder), 0, "nothing is left in the data folder");
+	same_int((intmax_t)files_in(rig->store), 0, "nothing is left in the store's folder");
 }
 
 static void test_spool_is_limited(struct rig *rig)
