@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "service/api_within.h"
 
-#define ORDER_MAX        (64U * 1024)
+#define ORDER_MAX        ((size_t)64 * 1024)
 #define WAIT_EVERY_MS    100
 #define LOOK_EVERY_TIMES 3
 #define LIMIT_MAX        200

@@ -6,10 +6,10 @@
 #include "base/text.h"
 #include "service/api_within.h"
 
-#define PIECE         (48U * 1024)
+#define PIECE         ((size_t)48 * 1024)
 #define FOLLOW_MS     500
 #define KEEP_ALIVE_MS 15000
-#define LINE_MAX_SIZE (64U * 1024)
+#define LINE_MAX_SIZE ((size_t)64 * 1024)
 
 struct following {
 	struct api *api;

@@ -34,6 +34,7 @@ void connections_remove(struct connections *connections, struct connection *conn
 void connection_deadline(struct connection *connection, enum connection_phase phase,
 			 int64_t milliseconds);
 
+/** What it is, as it was added. */
 int connection_fd(const struct connection *connection);
 const char *connection_peer(const struct connection *connection); /* numeric address */
 bool connection_is_refused(const struct connection *connection);
@@ -50,6 +51,7 @@ void connection_turn_away(const struct connection *connection, enum connection_v
  * over: closing earlier, with bytes of it unread, could take the answer away from it. */
 void connection_linger(const struct connection *connection, int64_t milliseconds);
 
+/** How many there are, without those that were turned away. */
 unsigned connections_count(const struct connections *connections);
 
 /** Cut those that wait for another request; with `all`, the others too. */

@@ -337,13 +337,13 @@ static void handle(void *self, const struct call *call, struct reply *reply)
 	struct hook *hook = self;
 	struct arrival *arrival = call->state;
 	struct delivery delivery = {
-		.secret =
-			signature_end(take(arrival->check), call_header(call->request, SIGNATURE)),
 		.guid = call_header(call->request, "X-GitHub-Delivery"),
 		.event = call_header(call->request, "X-GitHub-Event"),
 	};
 	struct err err = ERR_INIT;
 
+	delivery.secret =
+		signature_end(take(arrival->check), call_header(call->request, SIGNATURE));
 	if (delivery.secret < 0) {
 		refuse_signature(hook, call, reply);
 		return;

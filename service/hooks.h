@@ -14,8 +14,8 @@
  */
 struct hooks;
 
-#define HOOKS_BODY_MAX  (25U * 1024 * 1024)
-#define HOOKS_IN_MEMORY (64U * 1024)
+#define HOOKS_BODY_MAX  ((size_t)25 * 1024 * 1024)
+#define HOOKS_IN_MEMORY ((size_t)64 * 1024)
 
 /** Reads the secrets; ERR_USAGE when a hook has none. Borrows the rest. */
 int hooks_new(struct hooks **out, const struct settings *settings, struct writer *writer,

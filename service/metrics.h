@@ -24,10 +24,13 @@ enum metric {
 	METRIC_COUNT
 };
 
+/** All at zero. */
 struct metrics *metrics_new(void);
+/** After the last that counts. */
 void metrics_free(struct metrics *metrics);
 DEFINE_FREEP(struct metrics, metrics_free);
 
+/** One more. */
 void metrics_count(struct metrics *metrics, enum metric metric);
 
 /** How long a delivery took, from its head to its answer. */

@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "base/log.h"
 
-#define PROBLEM_MAX (8U * 1024)
-#define JSON_MAX    (16U * 1024 * 1024)
+#define PROBLEM_MAX ((size_t)8 * 1024)
+#define JSON_MAX    ((size_t)16 * 1024 * 1024)
 
 static const struct {
 	int status;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "service/bind.h"
 #include "service/connections.h"
 #include "service/head.h"
@@ -26,14 +27,14 @@
 #define REFUSED_AT_ONCE 64
 /* The memory of one connection, which holds its head. More than 32 KiB would be mapped anew each
  * time. */
-#define CONNECTION_MEMORY (32U * 1024)
-#define STACK_SIZE        (1024U * 1024)
-#define STREAM_BLOCK      (16U * 1024)
-#define REPLY_MAX         (16U * 1024 * 1024)
-#define STREAM_PENDING    (256U * 1024)
+#define CONNECTION_MEMORY ((size_t)32 * 1024)
+#define STACK_SIZE        ((size_t)1024 * 1024)
+#define STREAM_BLOCK      ((size_t)16 * 1024)
+#define REPLY_MAX         ((size_t)16 * 1024 * 1024)
+#define STREAM_PENDING    ((size_t)256 * 1024)
 /* A refused request's body up to this size is read and thrown away, so that the client surely gets
  * the answer and may go on; closing with unread bytes would reset the connection. */
-#define DISCARD_MAX (64U * 1024)
+#define DISCARD_MAX ((size_t)64 * 1024)
 #define LINGER_MS   1000
 
 struct server {
@@ -495,10 +496,9 @@ static struct MHD_Daemon *start_daemon(struct server *server)
 /* Up to 0.9.75 a value ends at its first NUL; later ones refuse it themselves. */
 static bool library_cuts_at_nul(void)
 {
-	unsigned major = 0, minor = 0, patch = 0;
+	const char *version = MHD_get_version();
 
-	return sscanf(MHD_get_version(), "%u.%u.%u", &major, &minor, &patch) == 3 && major == 0
-	       && minor == 9 && patch <= 75;
+	return text_starts(version, "0.9.") && strtoul(version + 4, NULL, 10) <= 75;
 }
 
 int server_start(struct server **out, const struct server_options *options,
@@ -564,8 +564,7 @@ void server_drain(struct server *server, int64_t seconds)
 	do {
 		clock_sleep(&clock_system, 20);
 		connections_cut(server->connections, false);
-	} while (connections_count(server->connections) > 0
-		 && clock_ticks(&clock_system) < until);
+	} while (connections_count(server->connections) > 0 && clock_ticks(&clock_system) < until);
 }
 
 void server_stop(struct server *server)

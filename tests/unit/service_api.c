@@ -1,6 +1,4 @@
 /* The API against the real store: every call, and every error as a problem document. */
-#include "service/api.h"
-
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -8,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "service/api.h"
 #include "service/vitals.h"
 #include "tap.h"
 #include "wire.h"
