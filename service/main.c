@@ -48,7 +48,7 @@ static const char help[] =
 	"Exit: 0 ended as asked, 1 failed, 2 the settings or the command line are wrong.\n";
 
 struct options {
-	const char *command, *config, *role;
+	const char *command, *config, *role, *supervisor;
 };
 
 static int usage(const char *what, const char *seen)
@@ -62,9 +62,10 @@ static int read_options(int argc, char **argv, struct options *out)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *word = argv[i];
-		const char **value = strcmp(word, "--config") == 0 ? &out->config
-				     : strcmp(word, "--role") == 0 ? &out->role
-								   : NULL;
+		const char **value = strcmp(word, "--config") == 0       ? &out->config
+				     : strcmp(word, "--role") == 0       ? &out->role
+				     : strcmp(word, "--supervisor") == 0 ? &out->supervisor
+									 : NULL;
 
 		if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
 			fputs(help, stdout);
@@ -146,14 +147,17 @@ static int load_for_role(struct settings **settings, const char *file, struct ar
 	return -1;
 }
 
-static int run_role(const struct settings *settings, const char *role)
+static int run_role(const struct settings *settings, const struct options *options)
 {
+	const char *role = options->role;
 	struct err err = ERR_INIT;
 	int ended;
 
 	log_setup(role, LOG_LEVEL_INFO, text_same(settings->log_format, "json"));
 	role_catch_signals();
 	confine_memory(); /* builds run as our user */
+	if (options->supervisor && role_stay_under(options->supervisor, &err) < 0)
+		return fail(&err);
 	ended = strcmp(role, "listener") == 0 ? listener_main(settings, &err)
 		: strcmp(role, "router") == 0 ? router_main(settings, &err)
 					      : worker_main(settings, role, &err);
@@ -211,5 +215,5 @@ int main(int argc, char **argv)
 	}
 	if (options.command)
 		return down(settings);
-	return options.role ? run_role(settings, options.role) : run(settings);
+	return options.role ? run_role(settings, &options) : run(settings);
 }

@@ -20,6 +20,9 @@
  * A role is told by its command line who it is; descriptor ROLE_SETTINGS holds the text of the
  * settings as the supervisor checked them, so that an edit which nobody asked to load can't reach a
  * restarted role.
+ *
+ * No role outlives its supervisor, however that ended: the next one starts roles of the same names,
+ * and two of a name would each take the other's work for what a dead one left.
  */
 
 enum { ROLE_SETTINGS = 3, ROLE_SOCKET = 4 };
@@ -29,6 +32,10 @@ extern volatile sig_atomic_t role_stopping;
 
 /** Make SIGTERM and SIGINT set role_stopping, and a lost pipe an error instead of a signal. */
 void role_catch_signals(void);
+
+/** Be killed when the supervisor with this process id ends. -1 (ERR_CONFLICT) when it is gone
+ * already. */
+int role_stay_under(const char *pid, struct err *err) MUST_CHECK;
 
 /**
  * Run until SIGTERM: start the roles, restart them with back-off when they die, read the file again

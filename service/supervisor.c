@@ -15,8 +15,11 @@
 
 #define BACKOFF_FIRST 100   /* milliseconds before a role that died is started again, */
 #define BACKOFF_LAST  10000 /* doubled up to this while it goes on dying young */
-#define STEADY        10000 /* milliseconds after which a role counts as steady again */
-#define ROLES_MAX     66    /* listener, router, 64 workers */
+#define STEADY        10000 /* milliseconds after which a role counts as steady again; and so it does */
+#define STEADY_LEAST \
+	1000            /* after this, when it ran STEADY_TIMES as long as it had to wait before: */
+#define STEADY_TIMES 4  /* what is killed from outside now and then should be back soon */
+#define ROLES_MAX    66 /* listener, router, 64 workers */
 
 struct role {
 	char name[24]; /* "listener", "router", "worker-1" */
@@ -30,6 +33,7 @@ struct supervisor {
 	struct arena *arena; /* of settings read again; NULL for the first */
 	int text, socket;    /* what the roles inherit */
 	char *program;
+	char pid[24]; /* ours: see roles.h */
 	struct role roles[ROLES_MAX];
 	size_t count;
 	bool stopping;
@@ -54,8 +58,8 @@ static int text_of(const struct settings *settings, struct err *err)
 
 static int start(struct supervisor *self, struct role *role, struct err *err)
 {
-	const char *const argv[] = {self->program,        "--role", role->name, "--config",
-				    self->settings->file, NULL};
+	const char *const argv[] = {self->program,        "--role",       role->name, "--config",
+				    self->settings->file, "--supervisor", self->pid,  NULL};
 	bool listens = strcmp(role->name, "listener") == 0;
 	const int keep[] = {self->text, self->socket};
 
@@ -88,6 +92,13 @@ static struct role *role_by_pid(struct supervisor *self, pid_t pid)
 	return NULL;
 }
 
+static bool was_steady(const struct role *role, int64_t now)
+{
+	int64_t lived = now - role->started;
+
+	return lived > STEADY || (lived > STEADY_LEAST && lived > STEADY_TIMES * role->backoff);
+}
+
 /* Ended as it should (a worker after a deployment, anything after SIGTERM): start again at once. */
 static void plan_restart(struct role *role, int status)
 {
@@ -95,7 +106,7 @@ static void plan_restart(struct role *role, int status)
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	char text[32];
 
-	if (well || now - role->started > STEADY)
+	if (well || was_steady(role, now))
 		role->backoff = 0;
 	role->due = now + (well ? 0 : role->backoff);
 	role->backoff = !role->backoff                     ? BACKOFF_FIRST
@@ -286,6 +297,7 @@ int supervisor_main(const struct settings *settings, struct err *err)
 	if (!program || take_data(settings, &lock, err) < 0)
 		return -1;
 	self.program = program;
+	snprintf(self.pid, sizeof self.pid, "%ld", (long)getpid());
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGHUP);
