@@ -54,6 +54,7 @@ struct order {
 struct claim {
 	int64_t deployment, fence; /* fence grows with every claim; every write says it */
 	int tries;                 /* 1 the first time */
+	int losses;                /* workers that died at this step, one after the other */
 	enum step step;            /* where to go on */
 	struct order order;
 	struct progress progress; /* as advance stored it; all NULL the first time */
@@ -106,7 +107,8 @@ struct store {
 
 	/** Take the oldest queued deployment (or running one whose lease ran out) whose service and
 	 * environment has no other running, and whose needs are live; ends those whose needs failed
-	 * as cancelled. STORE_EMPTY if none. */
+	 * as cancelled, and those that lost ten workers at one step as failed: a caller that looks
+	 * at `losses` gives up sooner, and properly. STORE_EMPTY if none. */
 	int (*claim)(struct store *store, const char *worker, struct instant now, int64_t lease_ms,
 		     struct claim *out, struct arena *arena, struct err *err);
 
@@ -153,9 +155,9 @@ struct store {
 		    const char **ref, struct err *err);
 
 	/**
-	 * A version that was good, in the arena, and its commit and ref: the one named, or (`wanted`
-	 * NULL) the newest that was first deployed before what is live, so that going back twice
-	 * goes back further. STORE_EMPTY when there is none.
+	 * A version that was good, in the arena, and its commit and ref: the one named, or
+	 * (`wanted` NULL) the newest that was first deployed before what is live, so that going
+	 * back twice goes back further. STORE_EMPTY when there is none.
 	 */
 	int (*good)(struct store *store, const struct order *about, const char *wanted,
 		    struct arena *arena, struct order *out, struct err *err);

@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "service/store_sqlite.h"
 
-/* A deployment that takes its worker down with it is not tried for ever. */
-enum { LOSSES = 5 };
+/* The last resort: a worker gives up one that takes its workers down with it, at half of this. */
+enum { LOSSES = 10 };
 
 /* One that could be claimed, if its needs allow it. */
 struct candidate {
@@ -295,7 +295,8 @@ static int read_claim(struct sqlite *self, int64_t id, struct claim *out, struct
 	static const char sql[] =
 		"SELECT fence, tries, step, repository, service, environment, commit_id, ref, "
 		"needs, cause,"
-		" dedupe, revive, wanted, before, version, previous, url, memo, folder, target"
+		" dedupe, revive, wanted, before, version, previous, url, memo, folder, target,"
+		" losses"
 		" FROM deployments WHERE id = ?1";
 	cleanup(sqlite_reset_at) sqlite3_stmt *statement = sqlite_query(self, err, sql, "i", id);
 	const char *text[20];
@@ -315,6 +316,7 @@ static int read_claim(struct sqlite *self, int64_t id, struct claim *out, struct
 		.deployment = id,
 		.fence = sqlite3_column_int64(statement, 0),
 		.tries = sqlite3_column_int(statement, 1),
+		.losses = sqlite3_column_int(statement, 20),
 		.step = (enum step)step,
 		.order = {.repository = text[3],
 			  .service = text[4],

@@ -14,6 +14,7 @@
 
 #define LEASE     30000 /* milliseconds; renewed three times in that */
 #define POLL      200   /* milliseconds between looks at an empty queue */
+#define LOSSES    5     /* workers that may die at one step before it is given up */
 #define LOG_EVERY 250   /* milliseconds that lines of the log may wait for each other */
 #define LOG_PIECE (32 * 1024)
 
@@ -169,6 +170,12 @@ static int prepare(struct run *run, struct err *err)
 	};
 	if (find_settings_commit(run, err) < 0)
 		return -1;
+	if (run->claim->losses >= LOSSES)
+		run->plan.abandon = arena_printf(
+			run->arena,
+			"its worker died %d times in a row at this step, so it isn't tried again: "
+			"see the log, and whether memory ran out",
+			run->claim->losses);
 	if (load_secrets(repository, run->world.redactor, run->arena, &run->plan.secrets, err) < 0)
 		return -1;
 	return sources_open(&run->world.source, run->settings, repository, run->world.http, err);
@@ -249,6 +256,10 @@ static int take_one(const struct settings *settings, struct store *store, const 
 	if (got < 0)
 		return err_within(err, "store how deployment %lld ended",
 				  (long long)claim.deployment);
+	if (got > 0) {
+		log_warn("a deployment was lost to another worker");
+		return 0;
+	}
 	report(&claim, &result);
 	if (file_remove_tree(work, err) < 0)
 		log_warn("can't remove a work folder", "error", err->text);

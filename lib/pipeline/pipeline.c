@@ -125,9 +125,19 @@ static enum step keep(struct run *run, enum step next)
 	return next;
 }
 
+/* What the plan says of the first step of this run. */
+static int check_abandoned(const char **why, struct err *err)
+{
+	const char *text = *why;
+
+	*why = NULL;
+	return text ? err_set(err, ERR_SYSTEM, 0, "%s", text) : 0;
+}
+
 static void engine(struct run *run)
 {
 	struct observer *observer = run->world->observer;
+	const char *abandon = run->plan->abandon;
 
 	while (run->step < STEP_DONE) {
 		struct err err = ERR_INIT;
@@ -135,7 +145,7 @@ static void engine(struct run *run)
 		bool failed;
 
 		observer->began(observer, run->step);
-		failed = run_tick(run) || run_check(run, &err)
+		failed = run_tick(run) || check_abandoned(&abandon, &err) || run_check(run, &err)
 			 || table[run->step].function(run, &err);
 		if (run->stop == OBSERVER_LOST)
 			return;

@@ -45,7 +45,8 @@ struct plan {
 	const char *version; /* revive: which; NULL: the last good one before the live one */
 	const char *config;  /* path of slipway.yml within the source: "slipway.yml" */
 	const struct field_pair *secrets; /* values that this deployment may have, by name */
-	const char *work; /* folder of this deployment's own, absolute: HOME, TMPDIR, marks */
+	const char *work;    /* folder of this deployment's own, absolute: HOME, TMPDIR, marks */
+	const char *abandon; /* don't try the step to go on with: it fails with this; or NULL */
 	/** "SLIPWAY_JOB=…#17": marks its children; the same for every try. What stands after the
 	 * last '#' is the deployment's key, which names its version. */
 	const char *job;

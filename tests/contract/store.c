@@ -243,7 +243,7 @@ static void lost_leases(struct store *store)
 	same_int(finish_one(store, &new, OUTCOME_FAILED), STORE_LOST, "once");
 }
 
-static void gives_up_after_five_deaths(struct store *store)
+static void gives_up_after_ten_deaths(struct store *store)
 {
 	struct progress progress = {.version = "v1"};
 	struct claim claim;
@@ -255,12 +255,14 @@ static void gives_up_after_five_deaths(struct store *store)
 		claim_one(store, "w", i * 1000, &claim, arena);
 	same_int(store->advance(store, &claim, STEP_BUILD, &progress, 4000, &err), 0,
 		 "a step further");
-	for (int i = 4; i < 20 && claim_one(store, "w", i * 1000, &claim, arena); i++)
+	for (int i = 4; i < 20 && claim_one(store, "w", i * 1000, &claim, arena); i++) {
 		claims++;
-	same_int(claims, 4, "five deaths at one step are the end");
+		same_int(claim.losses, claims, "each claim says how many died at this step");
+	}
+	same_int(claims, 9, "ten deaths at one step are the end");
 	same_str(deployment_field(store, 1, "state"), "failed", "it failed");
 	same_str(deployment_field(store, 1, "error"),
-		 "build: its worker died 5 times in a row at this step, so it isn't tried again: "
+		 "build: its worker died 10 times in a row at this step, so it isn't tried again: "
 		 "see the log, and "
 		 "whether memory ran out",
 		 "and says why");
@@ -438,7 +440,7 @@ static const struct store_case cases[] = {
 	{"idempotent orders", idempotent_orders},
 	{"claims one per group", claims_one_per_group},
 	{"lost leases", lost_leases},
-	{"gives up after five deaths", gives_up_after_five_deaths},
+	{"gives up after ten deaths", gives_up_after_ten_deaths},
 	{"clock jumps change nothing", clock_jumps_change_nothing},
 	{"outcomes are states", outcomes_are_states},
 	{"rollbacks know their commit", rollbacks_know_their_commit},

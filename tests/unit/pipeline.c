@@ -24,6 +24,7 @@ struct scenario {
 	enum step dies; /* STEP_FETCH: it doesn't. Lost at the end of this step, before it was
 			   stored … */
 	bool again;     /* … and resumed by another worker, without the faults */
+	bool abandon;   /* … which was told not to try that step any more */
 	bool revive, nothing_before;
 
 	enum outcome outcome;
@@ -248,17 +249,18 @@ static void run(const char *data, struct arena *arena, enum step first, struct r
 					  .environments = &environment,
 					  .environment_count = 1};
 	struct project project = {&service, 1};
-	const struct plan plan = {.project = &project,
-				  .service = "shop",
-				  .environment = "production",
-				  .commit = "0123456789abcdef0123456789abcdef01234567",
-				  .config = "slipway.yml",
-				  .revive = s->revive,
-				  .version = s->revive ? "v1" : NULL,
-				  .secrets = s->fails && strcmp(s->fails, "secret") == 0 ? NULL
-											 : secrets,
-				  .work = arena_printf(arena, "%s/work", data),
-				  .job = arena_printf(arena, "SLIPWAY_JOB=%s#17", data)};
+	const struct plan plan = {
+		.project = &project,
+		.service = "shop",
+		.environment = "production",
+		.commit = "0123456789abcdef0123456789abcdef01234567",
+		.config = "slipway.yml",
+		.revive = s->revive,
+		.version = s->revive ? "v1" : NULL,
+		.abandon = first != STEP_FETCH && s->abandon ? "its worker died too often" : NULL,
+		.secrets = s->fails && strcmp(s->fails, "secret") == 0 ? NULL : secrets,
+		.work = arena_printf(arena, "%s/work", data),
+		.job = arena_printf(arena, "SLIPWAY_JOB=%s#17", data)};
 	struct source source = {.fetch = fake_fetch};
 	struct world world = {.clock = &fake_clock,
 			      .source = &source,
@@ -645,6 +647,40 @@ static const struct scenario scenarios[] = {
 	 .failed = STEP_VERIFY,
 	 .calls = "fetch publish shift probe rollback rollback",
 	 .message = "verify: scripted bad probe"},
+	{.name = "workers died in build too often",
+	 .dies = STEP_BUILD,
+	 .again = true,
+	 .abandon = true,
+	 .outcome = OUTCOME_FAILED,
+	 .failed = STEP_BUILD,
+	 .calls = "fetch",
+	 .ran = "build",
+	 .message = "build: its worker died too often"},
+	{.name = "workers died in shift too often: it is rolled back",
+	 .dies = STEP_SHIFT,
+	 .again = true,
+	 .abandon = true,
+	 .outcome = OUTCOME_ROLLED_BACK,
+	 .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift rollback",
+	 .message = "shift: its worker died too often"},
+	{.name = "workers died in retire too often: it is live",
+	 .dies = STEP_RETIRE,
+	 .again = true,
+	 .abandon = true,
+	 .outcome = OUTCOME_LIVE,
+	 .failed = STEP_DONE,
+	 .calls = "fetch publish shift probe retire",
+	 .said = "warning: it is live"},
+	{.name = "workers died in rollback too often: the state is unknown",
+	 .probes = "b",
+	 .dies = STEP_ROLLBACK,
+	 .again = true,
+	 .abandon = true,
+	 .outcome = OUTCOME_UNKNOWN,
+	 .failed = STEP_VERIFY,
+	 .calls = "fetch publish shift probe rollback",
+	 .message = "its worker died too often"},
 	{.name = "a rollback to an older version",
 	 .revive = true,
 	 .outcome = OUTCOME_LIVE,
