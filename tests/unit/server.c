@@ -370,6 +370,30 @@ static void test_keep_alive(const struct server *server)
 	close(fd);
 }
 
+/* Closing with bytes unread resets the connection, and the client then may not see why. */
+static void test_linger(const struct server *server)
+{
+	static char text[95000], out[65536];
+	int used = snprintf(text, sizeof text,
+			    "POST /secret HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n");
+	unsigned told = 0;
+
+	memset(text + used, 'x', 90000);
+	for (int i = 0; i < 20; i++) {
+		int fd = wire_open(server_port(server));
+
+		if (wire_send(fd, text, (size_t)used))
+			clock_sleep(&clock_system, 5);
+		for (int piece = 0; piece < 9; piece++)
+			(void)wire_send(fd, text + used + piece * 10000, 10000);
+		clock_sleep(&clock_system, 5);
+		wire_read_to_end(fd, out, sizeof out);
+		told += wire_status(out) == 401;
+		close(fd);
+	}
+	same_int(told, 20, "who still sends a body that was refused gets the answer");
+}
+
 static void test_stream(const struct server *server)
 {
 	char out[65536];
@@ -562,6 +586,7 @@ int main(int argc, char **argv)
 	test_growing_body(server, &seen);
 	test_large_heads(server);
 	test_keep_alive(server);
+	test_linger(server);
 	test_stream(server);
 	server_stop(server);
 	test_slow();
