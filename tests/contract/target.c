@@ -1,7 +1,7 @@
 /*
- * What every target promises (lib/target/target.h), for each row of targets[]. A worker may die at any
- * moment: each call is made again by a new struct deploy that knows only what the pipeline stored, and
- * some are killed half-way first.
+ * What every target promises (lib/target/target.h), for each row of targets[]. A worker may die at
+ * any moment: each call is made again by a new struct deploy that knows only what the pipeline
+ * stored, and some are killed half-way first.
  */
 #include <dirent.h>
 
@@ -13,9 +13,9 @@ struct harness {
 	void (*open)(struct bench *bench);
 	void (*try)(struct bench *bench, struct try *try, struct arena *arena, const char *key,
 		    int64_t fence);
-	void (*build)(struct try *try); /* make what publish ships */
+	void (*build)(struct try *try);             /* make what publish ships */
 	const char *(*serves)(struct bench *bench); /* the key of what answers; "" for nothing */
-	unsigned (*versions)(struct bench *bench); /* how many are kept, the live one counted */
+	unsigned (*versions)(struct bench *bench);  /* how many are kept, the live one counted */
 	void (*close)(struct bench *bench);
 };
 
@@ -50,7 +50,8 @@ static unsigned server_versions(struct bench *bench)
 }
 
 static const struct harness harnesses[] = {
-	{"server", bench_open, server_try, bench_checkout, server_serves, server_versions, bench_close},
+	{"server", bench_open, server_try, bench_checkout, server_serves, server_versions,
+	 bench_close},
 };
 
 /* ---- the calls, as the pipeline makes them ---- */
@@ -327,11 +328,17 @@ static void try_target(const struct target *target, const struct harness *harnes
 
 int main(void)
 {
-	static void (*const most[])(struct run *run) = {
-		same_key_one_version, probe_knows_its_own, fenced, survives_kills,
-		abandoned,	      keeps_five,	   revives, NULL,
+	static void (*const most[])(struct run * run) = {
+		same_key_one_version,
+		probe_knows_its_own,
+		fenced,
+		survives_kills,
+		abandoned,
+		keeps_five,
+		revives,
+		NULL,
 	};
-	static void (*const from_nothing[])(struct run *run) = {first_fails, NULL};
+	static void (*const from_nothing[])(struct run * run) = {first_fails, NULL};
 
 	for (size_t i = 0; targets[i]; i++) {
 		const struct harness *harness = NULL;

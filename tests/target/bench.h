@@ -1,4 +1,5 @@
-/* Deployments of tests/target/app.py to target server, for tests in C. Run from the top of the tree. */
+/* Deployments of tests/target/app.py to target server, for tests in C. Run from the top of the
+ * tree. */
 #ifndef TESTS_TARGET_BENCH_H
 #define TESTS_TARGET_BENCH_H
 
@@ -27,7 +28,8 @@ struct bench {
 };
 
 /* One deployment: built anew for each call that is to know nothing of those before it. */
-struct try {
+struct
+try {
 	struct deploy deploy;
 	struct app app;
 	struct artifact artifact;
@@ -65,16 +67,19 @@ static inline void bench_open(struct bench *bench)
 		bail_out(err.text);
 	bench->port = portcheck_pick((unsigned)getpid() * 7, NULL, NULL);
 	snprintf(bench->url, sizeof bench->url, "http://shop.localhost:%d", bench->port);
-	bench->settings =
-		(struct server_settings){.url = bench->url, .max_body = "25m", .drain = 3, .keep = 5};
-	bench->health = (struct health){.path = "/healthz", .status = 200, .timeout = 20, .settle = 0};
+	bench->settings = (struct server_settings){
+		.url = bench->url, .max_body = "25m", .drain = 3, .keep = 5};
+	bench->health =
+		(struct health){.path = "/healthz", .status = 200, .timeout = 20, .settle = 0};
 	bench->site.data = bench->dir;
 	bench->site.clock = &clock_system;
 	bench->site.say = bench_say;
 	bench->site.tick = bench_tick;
 	bench->site.self = bench;
-	bench->app = (struct app){.repository = "acme/shop", .service = "web",
-				  .environment = "production", .start = start};
+	bench->app = (struct app){.repository = "acme/shop",
+				  .service = "web",
+				  .environment = "production",
+				  .start = start};
 }
 
 /* A checkout as the pipeline makes it: in the folder that the target asks for. */
@@ -105,9 +110,13 @@ static inline void bench_try(struct bench *bench, struct try *try, struct arena 
 	try->env[1] = try->version;
 	try->app.env = try->env;
 	try->artifact.commit = "0123456789abcdef0123456789abcdef01234567";
-	try->deploy = (struct deploy){.app = &try->app, .settings = &bench->settings,
-				      .artifact = &try->artifact, .key = key, .fence = fence,
-				      .site = &bench->site, .arena = arena};
+	try->deploy = (struct deploy){.app = &try->app,
+				      .settings = &bench->settings,
+				      .artifact = &try->artifact,
+				      .key = key,
+				      .fence = fence,
+				      .site = &bench->site,
+				      .arena = arena};
 	try->artifact.folder = target_find("server")->folder(&try->deploy);
 }
 

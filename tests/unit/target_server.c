@@ -1,7 +1,6 @@
 /* What becomes of apps that start, and of those that don't. */
-#include "target/bench.h"
-
 #include "base/json.h"
+#include "target/bench.h"
 
 static const struct target *server;
 
@@ -48,7 +47,8 @@ static void stranger(struct bench *bench, struct arena *arena)
 
 	/* The slot's port: a first try finds it, a stranger takes it, a second moves away. */
 	bench_built(bench, &try, arena, "moved", 20, "ok");
-	same_int(server->publish(&try.deploy, &err), 0, "publish, before a stranger takes the port");
+	same_int(server->publish(&try.deploy, &err), 0,
+		 "publish, before a stranger takes the port");
 	const char *line = strstr(bench->said, "starting version 0123456789ab-moved");
 	int port = 0;
 	ok(line && sscanf(strstr(line, "on port"), "on port %d", &port) == 1, "it says its port");
@@ -132,7 +132,8 @@ static void kill_everything(struct bench *bench)
 	snprintf(command, sizeof command, "%s", bench->dir);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execl("/usr/bin/python3", "python3", "tests/target/killall.py", command, (char *)NULL);
+		execl("/usr/bin/python3", "python3", "tests/target/killall.py", command,
+		      (char *)NULL);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
