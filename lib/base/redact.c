@@ -122,6 +122,18 @@ static void add_base64(struct redactor *redactor, const char *alphabet, const ch
 	add_pattern(redactor, form.bytes + skip, form.size - skip);
 }
 
+/* base64(1) and MIME print lines of 76 characters, PEM and openssl of 64: 57 and 48 bytes each. */
+static void add_base64_lines(struct redactor *redactor, const char *alphabet, const char *secret,
+			     size_t size)
+{
+	static const size_t widths[] = {57, 48};
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t at = 0; size > widths[i] && at + SHORTEST <= size; at += widths[i])
+			add_base64(redactor, alphabet, secret + at,
+				   size - at < widths[i] ? size - at : widths[i], 0);
+}
+
 #define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /* `kept`: what stands for itself beside letters and digits. `space`: what ' ' becomes. */
@@ -205,6 +217,7 @@ static void add_forms(struct redactor *redactor, const char *secret)
 		add_base64(redactor, standard, secret, size, shift);
 		add_base64(redactor, for_urls, secret, size, shift);
 	}
+	add_base64_lines(redactor, standard, secret, size);
 	/* RFC 3986's unreserved characters; a path or query that keeps '/'; a form (WHATWG). */
 	add_url(redactor, secret, upper, "-._~", 0);
 	add_url(redactor, secret, lower, "-._~", 0);

@@ -8,9 +8,9 @@
 
 /*
  * Takes secrets out of text on its way to a log: the exact value, each line of a value of several
- * lines, its base64 at the three alignments, URL-encoded and JSON-escaped. Each is replaced by
- * "***"; several that overlap by one "***". Values (and lines) shorter than 4 bytes are not looked
- * for: they would blank the log.
+ * lines, its base64 at the three alignments and in lines of 76 or 64, URL-encoded and JSON-escaped.
+ * Each is replaced by "***"; several that overlap by one "***". Values (and lines) shorter than 4
+ * bytes are not looked for: they would blank the log.
  */
 struct redactor;
 

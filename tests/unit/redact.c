@@ -37,6 +37,16 @@ static void forms(void)
 		{"base64 after one byte", "hunter22", "eGh1bnRlcjIy", "eG***"},
 		{"base64 after two bytes", "hunter22", "eHhodW50ZXIyMg==", "eHh***"},
 		{"base64 with more after it", "hunter22", "aHVudGVyMjJ4eHg=", "***J4eHg="},
+		{"base64 in lines of 76",
+		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcdefg",
+		 "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\n"
+		 "YmNkZWZn\n",
+		 "***\n***\n"},
+		{"base64 in lines of 64, and a line end",
+		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcdefg",
+		 "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\n"
+		 "YmNkZWZnCg==\n",
+		 "***\n***Cg==\n"},
 		{"base64 for URLs", "~~~~????", "fn5-fj8_Pz8.", "***."},
 		{"URL-encoded", "p@ss w/rd", "p%40ss%20w%2Frd", "***"},
 		{"URL-encoded, lower case", "p@ss w/rd", "p%40ss%20w%2frd", "***"},
