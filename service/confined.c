@@ -114,6 +114,7 @@ int confined_exec(char **words, struct err *err)
 	 * docs/security.md. */
 	if (confine_hide(hidden.items + 1, shown.items + 1, err) < 0)
 		return -1;
+	confine_root();
 	execvp(words[1], words + 1);
 	return err_errno(err, "start %s", words[1]);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
@@ -197,6 +198,24 @@ int confine_hide(const char *const *hidden, const char *const *shown, struct err
 		if (allow(ruleset, shown[i], hiding.access, 0, err) < 0)
 			return -1;
 	return enforce(ruleset, err);
+}
+
+void confine_root(void)
+{
+	static const unsigned long kept[] = {
+		CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID,  CAP_KILL,
+		CAP_SETGID, CAP_SETUID,       CAP_SETPCAP, CAP_SETFCAP, CAP_NET_BIND_SERVICE,
+	};
+
+	/* What a program started by root gets is what is left in this set. */
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
+		bool keep = false;
+
+		for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+			keep |= kept[i] == cap;
+		if (!keep)
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	}
 }
 
 void confine_memory(void)

@@ -26,6 +26,11 @@ int confine_to(const char *const *folders, struct err *err) MUST_CHECK;
  */
 int confine_hide(const char *const *hidden, const char *const *shown, struct err *err) MUST_CHECK;
 
+/** Of root's rights keep those that building and installing software needs; what looks into other
+ * processes and the kernel, mounts, or makes devices is gone, for programs started later too. Does
+ * nothing when we aren't root. */
+void confine_root(void);
+
 /** Other processes of our user can't read our memory or our environment, and no core is dumped. */
 void confine_memory(void);
 

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +83,21 @@ static int hidden(const char *dir)
 	       + !readable("/etc", "passwd") + (system("/bin/true") != 0); /* programs still run */
 }
 
+/* Which programs of root may look into others, mount, or make devices? */
+static int less_root(const char *dir)
+{
+	static const unsigned long gone[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_PERFMON, CAP_MKNOD,
+					     CAP_SYS_MODULE};
+	int wrong = 0;
+
+	(void)dir;
+	confine_root();
+	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+		wrong += prctl(PR_CAPBSET_READ, gone[i], 0, 0, 0) != 0;
+	wrong += prctl(PR_CAPBSET_READ, CAP_CHOWN, 0, 0, 0) != 1;
+	return geteuid() == 0 ? wrong : 99;
+}
+
 static void make(const char *dir, const char *folder, const char *name)
 {
 	autofree char *where = file_join(dir, folder), *path = file_join(where, name);
@@ -95,7 +112,7 @@ static void check(int (*run)(const char *dir), const char *dir, const char *name
 	int wrong = in_child(run, dir);
 
 	if (wrong == 99)
-		skip(name, "this kernel has no Landlock");
+		skip(name, "this kernel has no Landlock, or we aren't root");
 	else
 		same_int(wrong, 0, name);
 }
@@ -113,6 +130,7 @@ int main(void)
 	check(no_children, dir, "no fork, no exec, but threads");
 	check(only_there, dir, "only the named folder can be read");
 	check(hidden, dir, "what is hidden can't be read, all beside it can");
+	check(less_root, dir, "root can't look into others or make devices");
 	ok(file_remove_tree(dir, &err) == 0, "nothing is left behind");
 	return tap_done();
 }
