@@ -334,21 +334,16 @@ def check_rest(service):
 
 
 def check_roles(service):
-    """/proc says what the listener has given up."""
-    for role, pid in service.roles().items():
-        with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            status = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
-        if role == "listener":
-            h.same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), f"{ROW20}: the listener can start no program")
-        h.same(sorted(set(os.listdir(f"/proc/{pid}/fd")) & {"0", "1", "2"}), ["0", "1", "2"], f"{ROW20}: {role} has its streams")
-        sockets = listening(pid)
-        h.same(len(sockets), 1 if role == "listener" else 0, f"{ROW20}: {role}: listening sockets", sockets)
-
-
-def listening(pid):
-    inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    """/proc says what each has given up, and who listens."""
+    roles = h.until(lambda: (lambda r: r if "worker-1" in r else None)(service.roles()), 10)
     with open("/proc/net/tcp", encoding="ascii") as f:
-        return [line.split()[1] for line in f if line.split()[3] == "0A" and f"socket:[{line.split()[9]}]" in inodes]
+        listening = {f"socket:[{line.split()[9]}]" for line in f if line.split()[3] == "0A"}
+    with open(f"/proc/{roles['listener']}/status", encoding="ascii") as f:
+        status = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    h.same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), f"{ROW20}: the listener can start no program")
+    for role in ("listener", "router", "worker-1"):
+        files = {os.readlink(f"/proc/{roles[role]}/fd/{fd}") for fd in os.listdir(f"/proc/{roles[role]}/fd")}
+        h.same(len(files & listening), 1 if role == "listener" else 0, f"{ROW20}: {role}: listening sockets", files)
 
 
 def check_unit():
