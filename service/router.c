@@ -24,6 +24,8 @@
 #define FAILURES      10 /* of the store, in a row: end, and be started with a new connection */
 #define PROJECT_BYTES 1048576
 #define REPLACED_MAX  50
+#define EXPIRE_MS     3600000
+#define KEEP_SECONDS  (90LL * 24 * 3600) /* bodies and logs; docs/reliability.md */
 
 /** One delivery on its way. */
 struct job {
@@ -297,9 +299,12 @@ int router_step(struct router *router, struct err *err)
 		return err_within(err, "look for deliveries");
 	if (got > 0)
 		return got;
-	if (decide(&job, &failure) < 0)
-		return settle_failure(&job, &failure, err);
-	return route(&job, err);
+	if (router->attempt)
+		attempt_begin(router->attempt, job.delivery.guid);
+	got = decide(&job, &failure) < 0 ? settle_failure(&job, &failure, err) : route(&job, err);
+	if (router->attempt)
+		attempt_end(router->attempt);
+	return got;
 }
 
 /** The role's own state: its sources, one per repository, so that a login is used for its whole
@@ -372,8 +377,21 @@ static void keeper_restore(struct keeper *keeper)
 		keeper->complained[0] = '\0';
 }
 
+/* Bodies and logs of long ago, a piece at a time; is there more? */
+static bool expire(struct router *router)
+{
+	struct err err = ERR_INIT;
+	int got =
+		router->store->expire(router->store, clock_now(router->clock) - KEEP_SECONDS, &err);
+
+	if (got < 0)
+		log_warn("can't forget old deliveries", "error", err.text);
+	return got == 0;
+}
+
 static int run(struct router *router, struct keeper *keeper, struct err *err)
 {
+	int64_t expire_at = 0;
 	int failures = 0;
 
 	while (!role_stopping) {
@@ -384,6 +402,8 @@ static int run(struct router *router, struct keeper *keeper, struct err *err)
 			keeper_restore(keeper);
 			keeper->restore_at = clock_ticks(&clock_system) + RESTORE_MS;
 		}
+		if (now >= expire_at)
+			expire_at = expire(router) ? now : now + EXPIRE_MS;
 		rc = router_step(router, err);
 		failures = rc < 0 ? failures + 1 : 0;
 		if (failures == FAILURES)
@@ -402,11 +422,16 @@ int router_main(const struct settings *settings, struct err *err)
 	cleanup(store_freep) struct store *store = NULL;
 	cleanup(http_freep) struct http *http = NULL;
 	struct keeper keeper = {.settings = settings};
-	struct router router = {settings, NULL, &clock_system, keeper_open, &keeper};
+	cleanup(attempt_close) struct attempt attempt = {.fd = -1};
+	autofree char *folder = file_join(settings->data, "store");
+	struct router router = {settings, NULL, &clock_system, keeper_open, &keeper, &attempt};
 	int rc;
 
 	if (store_open(&store, settings_store(settings, arena), err) < 0
 	    || http_curl_new(&http, "slipwayd", err) < 0)
+		return -1;
+	if (attempt_open(&attempt, folder, err) < 0
+	    || attempt_settle(&attempt, store, &clock_system, err) < 0)
 		return -1;
 	router.store = store;
 	keeper.http = http;

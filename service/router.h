@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "pipeline/source.h"
+#include "service/attempt.h"
 #include "service/settings.h"
 #include "service/store.h"
 
@@ -16,6 +17,7 @@ struct router {
 	int (*open)(void *self, const struct settings_repository *repository, struct source **out,
 		    struct err *err);
 	void *self;
+	struct attempt *attempt; /* NULL: nothing is noted */
 };
 
 /**

@@ -119,29 +119,11 @@ static int load_secrets(const struct settings_repository *repository, struct red
 
 struct run {
 	const struct settings *settings;
-	struct store *store;
 	struct claim *claim;
 	struct world world;
 	struct plan plan;
 	struct arena *arena;
 };
-
-/* A rollback goes by the settings of what is live: they are the last that were seen to work. */
-static int find_settings_commit(struct run *run, struct err *err)
-{
-	const struct order *order = &run->claim->order;
-
-	if (!order->revive || order->commit)
-		return 0;
-	if (run->store->live(run->store, order->repository, order->service, order->environment,
-			     run->arena, &run->plan.commit, &run->plan.ref, err)
-	    < 0)
-		return -1;
-	if (run->plan.commit)
-		return 0;
-	return err_set(err, ERR_USAGE, 0, "no version of %s is live in %s: nothing to roll back",
-		       order->service, order->environment);
-}
 
 /* All that the plan needs from outside; on -1 nothing was touched. */
 static int prepare(struct run *run, struct err *err)
@@ -168,8 +150,6 @@ static int prepare(struct run *run, struct err *err)
 		.work = arena_printf(run->arena, "%s/work/%s", run->settings->data, id),
 		.job = arena_printf(run->arena, "SLIPWAY_JOB=%s#%s", run->settings->data, id),
 	};
-	if (find_settings_commit(run, err) < 0)
-		return -1;
 	if (run->claim->losses >= LOSSES)
 		run->plan.abandon = arena_printf(
 			run->arena,
@@ -193,6 +173,14 @@ static void report(const struct claim *claim, const struct result *result)
 		 result->err.kind == ERR_NONE ? NULL : result->err.text);
 }
 
+/* The pipeline tells its own failures; this is one from before it. */
+static void not_begun(struct job *job, struct result *result)
+{
+	*result = (struct result){
+		.outcome = OUTCOME_USAGE, .failed = job->claim->step, .err = result->err};
+	buf_addf(&job->lines, "%s\n", result->err.text);
+}
+
 static void run_claim(const struct settings *settings, struct store *store, struct claim *claim,
 		      struct http *http, struct arena *arena, struct result *result)
 {
@@ -206,7 +194,6 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 	};
 	struct run run = {
 		.settings = settings,
-		.store = store,
 		.claim = claim,
 		.arena = arena,
 		.world = {.http = http,
@@ -219,13 +206,10 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 	};
 
 	if (!run.world.launcher || prepare(&run, &result->err) < 0)
-		*result = (struct result){
-			.outcome = OUTCOME_USAGE, .failed = claim->step, .err = result->err};
+		not_begun(&job, result);
 	else
 		pipeline_run(&run.plan, claim->step, claim->tries > 1 ? &claim->progress : NULL,
 			     claim->fence, &run.world, arena, result);
-	if (result->err.kind != ERR_NONE && result->outcome != OUTCOME_LOST)
-		buf_addf(&job.lines, "%s\n", result->err.text);
 	write_log(&job);
 	buf_free(&job.lines);
 	source_free(run.world.source);

@@ -281,7 +281,7 @@ static void test_orders(struct rig *rig)
 	call(rig, "POST", "/v1/redeploy", OPS "Idempotency-Key: k1\r\n", other);
 	is_problem(rig, 422, "deployment 1", "the same key for another commit is 422");
 	call(rig, "POST", "/v1/rollback", OPS "Idempotency-Key: k1\r\n", "{" SHOP "}");
-	is_problem(rig, 422, "deployment 1", "as for another call");
+	is_problem(rig, 409, "nothing to go back to", "a rollback needs an older good version");
 	same_int(call(rig, "POST", "/v1/redeploy", OPS, body), 202, "without a key");
 	ok(json_integer_at(rig->json, "id", 0) > first, "it is another each time");
 	get(rig, "/v1/deployments/1");
