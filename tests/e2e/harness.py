@@ -179,7 +179,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status = behaviour.get("health", 200)
         else:
             status = 200
-        time.sleep(behaviour.get("page_seconds", 0))
+        time.sleep(float(self.path.partition("?seconds=")[2] or behaviour.get("page_seconds", 0)))
         body = behaviour.get("version", "?").encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
