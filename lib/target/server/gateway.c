@@ -14,7 +14,7 @@
 #include "target/server/gateway_conf.h"
 #include "target/server/nginx.h"
 
-#define CONF_LIMIT (8 * 1024 * 1024)
+#define CONF_LIMIT (8 << 20)
 
 int gateway_check(struct err *err)
 {
@@ -23,7 +23,7 @@ int gateway_check(struct err *err)
 
 static bool has_ipv6_loopback(void)
 {
-	cleanup(buf_free) struct buf text = BUF_INIT(1024 * 1024);
+	cleanup(buf_free) struct buf text = BUF_INIT(1 << 20);
 	struct err ignored;
 
 	return file_read("/proc/net/if_inet6", &text, &ignored) == 0

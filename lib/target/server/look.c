@@ -113,7 +113,7 @@ static void make_one_line(char *text)
 void look_add_log(struct err *err, const char *log)
 {
 	static const char before[] = "; its last lines: ";
-	cleanup(buf_free) struct buf lines = BUF_INIT(1024 * 1024);
+	cleanup(buf_free) struct buf lines = BUF_INIT(1 << 20);
 	autofree char *text = NULL;
 	size_t used = strlen(err->text), room;
 

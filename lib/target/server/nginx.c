@@ -1,10 +1,10 @@
 #include "target/server/nginx.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define CONF_LIMIT    (8 * 1024 * 1024)
-#define LOG_LIMIT     (64 * 1024 * 1024)
+#define CONF_LIMIT    (8 << 20)
+#define LOG_LIMIT     (64 << 20)
 #define POLL_MS       100
 #define TAKE_OVER_MS  15000
 #define LOCK_MS       60000
@@ -22,7 +22,7 @@
 #define TEST_SECONDS  30
 #define EMERG         "[emerg] "
 #define ENV_PATH      "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-#define ERROR_LOG_MAX (16 * 1024 * 1024)
+#define ERROR_LOG_MAX (16 << 20)
 
 static const char *program(void)
 {
@@ -81,7 +81,7 @@ static void command_line(pid_t pid, struct buf *out)
  * that. A test (-t) of the configuration is none. */
 static bool is_master(pid_t pid, const char *dir)
 {
-	cleanup(buf_free) struct buf line = BUF_INIT(16 * 1024);
+	cleanup(buf_free) struct buf line = BUF_INIT(16 << 10);
 	autofree char *prefix = xprintf("nginx -p %s ", dir);
 
 	command_line(pid, &line);
@@ -93,11 +93,10 @@ static pid_t pid_in_file(const char *dir)
 	cleanup(buf_free) struct buf text = BUF_INIT(64);
 	autofree char *path = file_join(dir, "nginx.pid");
 	struct err ignored;
-	int pid = 0;
 
-	if (file_read(path, &text, &ignored) == -1 || sscanf(buf_text(&text), "%d", &pid) != 1)
+	if (file_read(path, &text, &ignored) == -1)
 		return 0;
-	return pid;
+	return (pid_t)strtol(buf_text(&text), NULL, 10);
 }
 
 /* Does the process work in DIR? Our nginx's workers do: that's how orphaned ones are found. */
@@ -113,7 +112,7 @@ static bool works_in(pid_t pid, const char *dir)
 
 static bool is_worker(pid_t pid, const char *dir)
 {
-	cleanup(buf_free) struct buf line = BUF_INIT(16 * 1024);
+	cleanup(buf_free) struct buf line = BUF_INIT(16 << 10);
 
 	command_line(pid, &line);
 	return text_starts(buf_text(&line), "nginx: worker process") && works_in(pid, dir);
@@ -127,10 +126,9 @@ static pid_t find_process(const char *dir, bool (*wanted)(pid_t pid, const char 
 	pid_t found = 0;
 
 	while (folder && (entry = readdir(folder))) {
-		int pid = 0;
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (!isdigit((unsigned char)entry->d_name[0])
-		    || sscanf(entry->d_name, "%d", &pid) != 1 || !wanted(pid, dir))
+		if (pid <= 0 || !wanted(pid, dir))
 			continue;
 		found = pid;
 		if (signal_each)

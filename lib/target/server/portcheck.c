@@ -1,18 +1,18 @@
 #include "target/server/portcheck.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <dirent.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define STATE_ESTABLISHED 1
 #define STATE_LISTEN      10
@@ -27,36 +27,54 @@ struct line {
 	unsigned long inode;
 };
 
+/* Eight hex digits: four bytes of an address, in the order that they have in memory. */
+static uint32_t word_at(const char *address, size_t index)
+{
+	char digits[9];
+
+	snprintf(digits, sizeof digits, "%.8s", address + 8 * index);
+	return (uint32_t)strtoul(digits, NULL, 16);
+}
+
 static enum rank rank_of(const char *address)
 {
-	uint32_t words[4] = {0};
+	uint32_t words[4];
 
 	if (strlen(address) == 8) {
-		if (sscanf(address, "%8" SCNx32, &words[0]) != 1)
-			return RANK_NONE;
-		if (words[0] == 0)
+		if (word_at(address, 0) == 0)
 			return RANK_ANY4;
-		return words[0] == htonl(INADDR_LOOPBACK) ? RANK_LOOPBACK : RANK_NONE;
+		return word_at(address, 0) == htonl(INADDR_LOOPBACK) ? RANK_LOOPBACK : RANK_NONE;
 	}
-	if (sscanf(address, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &words[0], &words[1],
-		   &words[2], &words[3])
-	    != 4)
+	if (strlen(address) != 32)
 		return RANK_NONE;
+	for (size_t i = 0; i < 4; i++)
+		words[i] = word_at(address, i);
 	if (!words[0] && !words[1] && words[2] == htonl(0xffff))
 		return words[3] == htonl(INADDR_LOOPBACK) ? RANK_LOOPBACK : RANK_ANY4;
 	return words[0] || words[1] || words[2] || words[3] ? RANK_NONE : RANK_ANY6;
 }
 
-/* One line of /proc/net/tcp{,6}: its columns are told in proc_net_tcp.txt of the kernel. */
-static bool parse_line(const char *text, struct line *out)
-{
-	char address[33];
+/* The columns of a line of /proc/net/tcp{,6}; proc_net_tcp.txt of the kernel tells all of them. */
+enum column { COLUMN_LOCAL = 1, COLUMN_STATE = 3, COLUMN_INODE = 9, COLUMN_COUNT };
 
-	if (sscanf(text, " %*d: %32[0-9A-F]:%4x %*[0-9A-F:] %2x %*s %*s %*s %*u %*u %lu", address,
-		   &out->port, &out->state, &out->inode)
-	    != 4)
+static bool parse_line(char *text, struct line *out)
+{
+	char *columns[COLUMN_COUNT], *colon;
+	size_t count = 0;
+
+	while (count < COLUMN_COUNT && text) {
+		char *column = strsep(&text, " ");
+
+		if (*column)
+			columns[count++] = column;
+	}
+	if (count < COLUMN_COUNT || !(colon = strchr(columns[COLUMN_LOCAL], ':')))
 		return false;
-	out->rank = rank_of(address);
+	*colon = '\0';
+	out->rank = rank_of(columns[COLUMN_LOCAL]);
+	out->port = (unsigned)strtoul(colon + 1, NULL, 16);
+	out->state = (unsigned)strtoul(columns[COLUMN_STATE], NULL, 16);
+	out->inode = strtoul(columns[COLUMN_INODE], NULL, 10);
 	return true;
 }
 
@@ -135,9 +153,9 @@ static pid_t parent_of(pid_t pid)
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	/* The name in parentheses may hold anything, a ')' too. */
-	if (file_read(path, &text, &ignored) == 0 && (end = strrchr(text.data, ')'))
-	    && sscanf(end + 1, " %*c %d", &parent) != 1)
-		parent = 0;
+	if (file_read(path, &text, &ignored) == 0 && (end = strrchr(buf_text(&text), ')'))
+	    && strlen(end) > 4)
+		parent = (int)strtol(end + 4, NULL, 10);
 	buf_free(&text);
 	return parent;
 }
@@ -155,14 +173,14 @@ static bool is_below(pid_t pid, pid_t root)
 /* The inode behind a descriptor of a process; 0 when it isn't a socket. */
 static unsigned long socket_inode(int folder, const char *name)
 {
+	static const char before[] = "socket:[";
 	char link[64];
-	unsigned long inode = 0;
 	ssize_t size = readlinkat(folder, name, link, sizeof link - 1);
 
 	if (size <= 0)
 		return 0;
 	link[size] = '\0';
-	return sscanf(link, "socket:[%lu]", &inode) == 1 ? inode : 0;
+	return text_starts(link, before) ? strtoul(link + sizeof before - 1, NULL, 10) : 0;
 }
 
 /* Does the process hold the socket? Looks through its descriptors. */
@@ -206,11 +224,10 @@ static void each_process(bool (*each)(void *self, pid_t pid), void *self)
 	bool more = true;
 
 	while (folder && more && (entry = readdir(folder))) {
-		int pid = 0;
+		long pid = strtol(entry->d_name, NULL, 10);
 
-		if (isdigit((unsigned char)entry->d_name[0])
-		    && sscanf(entry->d_name, "%d", &pid) == 1)
-			more = each(self, pid);
+		if (pid > 0)
+			more = each(self, (pid_t)pid);
 	}
 	if (folder)
 		closedir(folder);
@@ -364,9 +381,12 @@ int portcheck_pick(unsigned seed, bool (*taken)(const void *self, int port), con
 	struct buf text = BUF_INIT(64);
 	struct err ignored;
 
-	if (file_read("/proc/sys/net/ipv4/ip_local_port_range", &text, &ignored) == 0
-	    && sscanf(text.data, "%u %u", &low, &high) != 2)
-		low = 32768;
+	if (file_read("/proc/sys/net/ipv4/ip_local_port_range", &text, &ignored) == 0) {
+		char *rest;
+
+		low = (unsigned)strtoul(buf_text(&text), &rest, 10);
+		high = (unsigned)strtoul(rest, NULL, 10);
+	}
 	buf_free(&text);
 	if (low < first + 1000) {
 		first = high < 64000 ? high + 1 : 10000;

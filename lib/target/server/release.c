@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define RUN_LIMIT     (4 * 1024 * 1024)
+#define RUN_LIMIT     (4 << 20)
 #define VERSION_MAX   120
-#define FORGOTTEN_AGE (24 * 3600)
+#define FORGOTTEN_AGE 86400 /* seconds */
 
 bool release_is_version(const char *text)
 {
@@ -77,7 +77,7 @@ int release_note(const struct release *release, const struct place *place, const
 	if (buf_full(&text))
 		return err_set(err, ERR_LIMIT, 0,
 			       "the app's command and environment are larger than %d MiB",
-			       RUN_LIMIT / 1024 / 1024);
+			       RUN_LIMIT >> 20);
 	return file_write(place_run(place, version), text.data, text.size, 0600, err);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,8 +14,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define SCRIPT_LIMIT (4 * 1024 * 1024)
-#define LOG_LIMIT    (16 * 1024 * 1024)
+#define SCRIPT_LIMIT (4 << 20)
+#define LOG_LIMIT    (16 << 20)
 #define POLL_MS      50
 #define START_MS     10000
 #define STAMP_SIZE   26 /* svlogd -tt: "2026-11-24_13:45:00.12345 " */
@@ -208,7 +209,7 @@ int slot_start(const char *dir, const struct slot_command *command, struct clock
 	if (buf_full(&run))
 		return err_set(err, ERR_LIMIT, 0,
 			       "the app's command and environment are larger than %d MiB",
-			       SCRIPT_LIMIT / 1024 / 1024);
+			       SCRIPT_LIMIT >> 20);
 	if (is_supervised(dir) && is_written(dir, "run", &run))
 		return 0;
 	if (slot_stop(dir, 10, clock, err) == -1 || file_make_dirs(dir, 0700, err) == -1
@@ -288,25 +289,27 @@ static pid_t status_pid(const char *dir)
 
 static void read_exits(const char *dir, struct slot_status *out)
 {
-	cleanup(buf_free) struct buf exits = BUF_INIT(64 * 1024);
+	cleanup(buf_free) struct buf exits = BUF_INIT(64 << 10);
 	autofree char *path = file_join(dir, "exits");
-	const char *line, *last = NULL;
+	const char *line, *last;
 	struct err ignored;
-	int status = 0, signal = 0;
+	char *rest;
+	long status, signal;
 
 	if (file_read(path, &exits, &ignored) == -1 || exits.size == 0)
 		return;
-	for (line = exits.data; line && *line;
-	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+	last = buf_text(&exits);
+	for (line = last; *line; line += line[0] == '\n') {
 		out->exits++;
 		last = line;
+		line += strcspn(line, "\n");
 	}
-	if (!last || sscanf(last, "%d %d", &status, &signal) != 2)
-		snprintf(out->last, sizeof out->last, "ended");
-	else if (status == -1)
-		snprintf(out->last, sizeof out->last, "was killed by signal %d", signal & 0x7f);
+	status = strtol(last, &rest, 10);
+	signal = strtol(rest, NULL, 10);
+	if (status == -1)
+		snprintf(out->last, sizeof out->last, "was killed by signal %ld", signal & 0x7f);
 	else
-		snprintf(out->last, sizeof out->last, "exited with status %d", status);
+		snprintf(out->last, sizeof out->last, "exited with status %ld", status);
 }
 
 struct slot_status slot_look(const char *dir)

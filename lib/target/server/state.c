@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define STATE_LIMIT  (1024 * 1024)
+#define STATE_LIMIT  (1 << 20)
 #define LOCK_POLL_MS 50
 
 int state_lock(const struct place *place, int64_t wait, struct err *err)

@@ -7,10 +7,10 @@
 #include "target/server/release.h"
 #include "target/server/stage.h"
 
-#define POLL_MS       250
-#define LOOK_SECONDS  5
-#define QUIET_LOOKS   4 /* a request chosen for the old slot may not have reached it yet */
-#define PREVIOUS_WAIT 30
+#define POLL_MS      250
+#define LOOK_SECONDS 5
+#define QUIET_LOOKS  4 /* a request chosen for the old slot may not have reached it yet */
+#define PREVIOUS_MS  30000
 
 int switch_shift(struct deploy *deploy, struct err *err)
 {
@@ -113,7 +113,7 @@ static int ensure_previous(const struct stage *stage, struct err *err)
 	port = previous->slot == 'b' ? stage->state.port_b : stage->state.port_a;
 	if (slot_resume(dir, clock, err) == -1)
 		return -1;
-	until = clock_ticks(clock) + PREVIOUS_WAIT * 1000;
+	until = clock_ticks(clock) + PREVIOUS_MS;
 	/* Too late is no reason to leave the bad version in traffic. */
 	while (portcheck_listener(port, slot_look(dir).pid, NULL) != PORTCHECK_OURS
 	       && clock_ticks(clock) < until)
