@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "net/http.h"
 #include "service/confined.h"
+#include "service/hold.h"
 #include "service/roles.h"
 #include "service/sources.h"
 #include "service/store.h"
@@ -215,38 +216,57 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 	source_free(run.world.source);
 }
 
+static void remove_work(const struct settings *settings, const struct claim *claim)
+{
+	autofree char *work = xprintf("%s/work/%lld", settings->data, (long long)claim->deployment);
+	struct err err = ERR_INIT;
+
+	if (file_remove_tree(work, &err) < 0)
+		log_warn("can't remove a work folder", "error", err.text);
+}
+
+/* 0, or STORE_LOST. */
+static int carry_out(const struct settings *settings, struct store *store, struct claim *claim,
+		     struct arena *arena, struct err *err)
+{
+	cleanup(http_freep) struct http *http = NULL;
+	struct result result = {0};
+	int got;
+
+	if (http_curl_new(&http, "slipwayd", err) < 0)
+		return -1;
+	run_claim(settings, store, claim, http, arena, &result);
+	if (result.outcome == OUTCOME_LOST)
+		return STORE_LOST;
+	got = store->finish(store, claim, &result, clock_now(&clock_system), err);
+	if (got < 0)
+		return err_within(err, "store how deployment %lld ended",
+				  (long long)claim->deployment);
+	if (got > 0)
+		return got;
+	report(claim, &result);
+	remove_work(settings, claim);
+	return 0;
+}
+
 static int take_one(const struct settings *settings, struct store *store, const char *name,
 		    struct err *err)
 {
 	cleanup(arena_freep) struct arena *arena = arena_new();
-	cleanup(http_freep) struct http *http = NULL;
 	struct instant now = {clock_now(&clock_system), clock_ticks(&clock_system)};
 	struct claim claim = {0};
-	struct result result = {0};
-	autofree char *work = NULL;
+	struct hold hold = {settings->data, store, &claim, LEASE, -1};
 	int got = store->claim(store, name, now, LEASE, &claim, arena, err);
 
 	if (got != 0)
 		return got;
-	if (http_curl_new(&http, "slipwayd", err) < 0)
-		return -1;
-	run_claim(settings, store, &claim, http, arena, &result);
-	if (result.outcome == OUTCOME_LOST) {
-		log_warn("a deployment was lost to another worker");
-		return 0;
-	}
-	work = xprintf("%s/work/%lld", settings->data, (long long)claim.deployment);
-	got = store->finish(store, &claim, &result, clock_now(&clock_system), err);
-	if (got < 0)
-		return err_within(err, "store how deployment %lld ended",
-				  (long long)claim.deployment);
-	if (got > 0) {
-		log_warn("a deployment was lost to another worker");
-		return 0;
-	}
-	report(&claim, &result);
-	if (file_remove_tree(work, err) < 0)
-		log_warn("can't remove a work folder", "error", err->text);
+	got = hold_take(&hold, err);
+	if (got == 0)
+		got = carry_out(settings, store, &claim, arena, err);
+	hold_drop(&hold, got == 0);
+	if (got != STORE_LOST)
+		return got;
+	log_warn("a deployment was lost to another worker");
 	return 0;
 }
 
