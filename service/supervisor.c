@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "service/bind.h"
 #include "service/roles.h"
+#include "service/store.h"
 
 #define BACKOFF_FIRST 100   /* milliseconds before a role that died is started again, */
 #define BACKOFF_LAST  10000 /* doubled up to this while it goes on dying young */
@@ -287,6 +288,16 @@ static int take_data(const struct settings *settings, int *lock, struct err *err
 	return *lock < 0 ? -1 : 0;
 }
 
+/* What is wrong with the store is told to who starts us, rather than by each role again and again.
+ */
+static int check_store(const struct settings *settings, struct err *err)
+{
+	cleanup(arena_freep) struct arena *arena = arena_new();
+	cleanup(store_freep) struct store *store = NULL;
+
+	return store_open(&store, settings_store(settings, arena), err);
+}
+
 int supervisor_main(const struct settings *settings, struct err *err)
 {
 	struct supervisor self = {.settings = settings, .text = -1, .socket = -1};
@@ -294,7 +305,7 @@ int supervisor_main(const struct settings *settings, struct err *err)
 	autofree char *program = own_program(err);
 	sigset_t signals;
 
-	if (!program || take_data(settings, &lock, err) < 0)
+	if (!program || take_data(settings, &lock, err) < 0 || check_store(settings, err) < 0)
 		return -1;
 	self.program = program;
 	snprintf(self.pid, sizeof self.pid, "%ld", (long)getpid());
