@@ -58,6 +58,8 @@ static void stranger(struct bench *bench, struct arena *arena)
 	if (pid == 0) {
 		char text[16];
 		snprintf(text, sizeof text, "%d", port);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(126);
 		execl("/usr/bin/python3", "python3", "-m", "http.server", "-b", "127.0.0.1", text,
 		      (char *)NULL);
 		_exit(127);
@@ -124,6 +126,56 @@ static void ends_later(struct bench *bench, struct arena *arena)
 	same_str(bench_get(bench, "/"), "200: one", "the version before serves again");
 }
 
+/* A request that takes its time, and one whose body does, while the version changes under them. */
+static void long_requests(struct bench *bench, struct arena *arena)
+{
+	struct err err = ERR_INIT;
+	enum probe probe = PROBE_WAITING;
+	struct try try;
+	int status;
+
+	bench_built(bench, &try, arena, "two", 60, "ok");
+	same_int(server->publish(&try.deploy, &err), 0, "publish the next");
+	pid_t pid = fork();
+	if (pid == 0) {
+		char port[16];
+
+		snprintf(port, sizeof port, "%d", bench->port);
+		execl("/usr/bin/python3", "python3", "tests/target/slow.py", port, (char *)NULL);
+		_exit(127);
+	}
+	usleep(1000000);
+	bench->said[0] = '\0';
+	same_int(server->shift(&try.deploy, &err), 0, "shift under long requests");
+	same_int(server->probe(&try.deploy, &probe, &err), 0, "probe");
+	int64_t before = clock_ticks(&clock_system);
+	same_int(server->retire(&try.deploy, &err), 0, "retire");
+	ok(clock_ticks(&clock_system) - before < 8000,
+	   "the old version gets its time, and no more");
+	ok(strstr(bench->said, "still open after 3 s: cut") != NULL, "the log says what was cut");
+	ok(waitpid(pid, &status, 0) == pid && status == 0,
+	   "what ends in time ends well; a slow body reaches the live version; the rest is cut");
+}
+
+/* Workers without a master still answer, and hold the ports. */
+static void master_killed(struct bench *bench)
+{
+	cleanup(buf_free) struct buf text = BUF_INIT(64);
+	autofree char *path = xprintf("%s/server/nginx/nginx.pid", bench->dir);
+	struct err err = ERR_INIT;
+
+	ok(file_read(path, &text, &err) == 0, "nginx's master has a pid file");
+	kill((pid_t)strtol(buf_text(&text), NULL, 10), SIGKILL);
+	int result = server->restore(&bench->site, &err);
+	if (!same_int(result, 0, "restore after its master was killed"))
+		tap_note("%s", err.text);
+	same_str(bench_get(bench, "/"), "200: one", "it serves");
+	buf_clear(&text);
+	ok(file_read(path, &text, &err) == 0
+		   && kill((pid_t)strtol(buf_text(&text), NULL, 10), 0) == 0,
+	   "with a master");
+}
+
 static void kill_everything(struct bench *bench)
 {
 	char command[64];
@@ -174,6 +226,8 @@ static void gateway_port_taken(struct bench *bench, struct arena *arena)
 	if (pid == 0) {
 		char text[16];
 		snprintf(text, sizeof text, "%d", port);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(126);
 		execl("/usr/bin/python3", "python3", "-m", "http.server", "-b", "127.0.0.1", text,
 		      (char *)NULL);
 		_exit(127);
@@ -213,7 +267,9 @@ int main(void)
 	environment(&bench, arena);
 	ends_later(&bench, arena);
 	gateway_port_taken(&bench, arena);
+	master_killed(&bench);
 	restores(&bench);
+	long_requests(&bench, arena);
 	bench_close(&bench);
 	return tap_done();
 }
