@@ -11,41 +11,13 @@
 #include "base/text.h"
 #include "net/http.h"
 #include "service/confined.h"
+#include "service/manual.h"
 #include "service/roles.h"
 #include "target/target.h"
 
 #define VERSION "0.1.0"
 
-/* Exit codes, as for slipway: interfaces.md. */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_SETTINGS = 2 };
-
-static const char help[] =
-	"slipwayd - receive GitHub's webhooks and deploy\n"
-	"\n"
-	"usage: slipwayd --config FILE         run until SIGTERM\n"
-	"       slipwayd check FILE            check a slipwayd.yml: every mistake, not only the "
-	"first\n"
-	"       slipwayd down --config FILE    stop the apps and the gateway that slipwayd keeps "
-	"running\n"
-	"       slipwayd --help | --version\n"
-	"\n"
-	"slipwayd verifies signed deliveries, records each before it answers, and turns them into\n"
-	"tested, health-checked deployments. It runs as one supervisor and, below it, a listener "
-	"(the\n"
-	"port, the webhook secrets), a router and workers (what deployments need). None needs "
-	"root.\n"
-	"\n"
-	"Signals:\n"
-	"  SIGHUP            read FILE again: all of it, or, when anything is wrong, nothing\n"
-	"  SIGTERM, SIGINT   take nothing new, finish running deployments, end; the apps and the\n"
-	"                    gateway go on serving. A second one ends at once: what was running "
-	"goes\n"
-	"                    on where it was after the next start\n"
-	"\n"
-	"Files: FILE is described in docs/slipwayd.yml.md; its `data` folder holds all that is "
-	"written.\n"
-	"\n"
-	"Exit: 0 ended as asked, 1 failed, 2 the settings or the command line are wrong.\n";
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_SETTINGS = 2 }; /* manual.c */
 
 struct options {
 	const char *command, *config, *role, *supervisor;
@@ -53,8 +25,47 @@ struct options {
 
 static int usage(const char *what, const char *seen)
 {
-	fprintf(stderr, "slipwayd: %s '%s': see slipwayd --help\n", what, seen);
+	fprintf(stderr, "slipwayd: %s '%s'; see slipwayd --help\n", what, seen);
 	return EXIT_SETTINGS;
+}
+
+static int unknown(const char *what, const char *seen, const char *const *known, size_t count)
+{
+	const char *near = text_nearest(seen, known, count);
+
+	if (!near)
+		return usage(what, seen);
+	fprintf(stderr, "slipwayd: %s '%s'; did you mean '%s'?\n", what, seen, near);
+	return EXIT_SETTINGS;
+}
+
+static int unknown_option(const char *word)
+{
+	static const char *const known[] = {"--config", "--help", "--version"};
+
+	return unknown("there is no option", word, known, 3);
+}
+
+static int missing_file(const char *command)
+{
+	fprintf(stderr,
+		"slipwayd: the settings' file is missing: slipwayd %s FILE; see slipwayd --help\n",
+		!command                      ? "--config"
+		: text_same(command, "check") ? "check"
+					      : "down --config");
+	return EXIT_SETTINGS;
+}
+
+static bool is_command(const char *word)
+{
+	return text_same(word, "check") || text_same(word, "down");
+}
+
+static int unknown_command(const char *word)
+{
+	static const char *const known[] = {"check", "down"};
+
+	return unknown("there is no command", word, known, 2);
 }
 
 /* 0, or an exit code with the message printed; -1: help or version was all that was wanted. */
@@ -68,7 +79,7 @@ static int read_options(int argc, char **argv, struct options *out)
 									 : NULL;
 
 		if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-			fputs(help, stdout);
+			fputs(manual_text, stdout);
 			return -1;
 		}
 		if (strcmp(word, "--version") == 0) {
@@ -76,19 +87,21 @@ static int read_options(int argc, char **argv, struct options *out)
 			return -1;
 		}
 		if (value && i + 1 == argc)
-			return usage("a value is missing after", word);
+			return missing_file(out->command);
 		if (value)
 			*value = argv[++i];
 		else if (word[0] == '-')
-			return usage("no such option", word);
+			return unknown_option(word);
+		else if (!out->command && !is_command(word))
+			return unknown_command(word);
 		else if (!out->command)
 			out->command = word;
 		else if (!out->config && strcmp(out->command, "check") == 0)
 			out->config = word;
 		else
-			return usage("don't know what to do with", word);
+			return usage("neither an option nor expected:", word);
 	}
-	return 0;
+	return out->config ? 0 : missing_file(out->command);
 }
 
 static int load(struct settings **settings, const char *file, struct arena *arena)
@@ -101,7 +114,9 @@ static int load(struct settings **settings, const char *file, struct arena *aren
 	if (mistakes.count > 0)
 		fputs(buf_text(&mistakes.text), stderr);
 	else
-		fprintf(stderr, "slipwayd: %s\n", err.text);
+		fprintf(stderr, "slipwayd: %s%s\n", err.text,
+			err.kind == ERR_ABSENT ? "; docs/slipwayd.yml.md says how to write one"
+					       : "");
 	return -1;
 }
 
@@ -109,6 +124,21 @@ static int fail(const struct err *err)
 {
 	fprintf(stderr, "slipwayd: %s\n", err->text);
 	return err->kind == ERR_USAGE ? EXIT_SETTINGS : EXIT_FAILED;
+}
+
+/* What is wrong with the file would have been said before; this is about the machine. */
+static int check(const struct settings *settings, const char *file)
+{
+	const struct site site = {.data = settings->data, .clock = &clock_system};
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; settings->warnings[i]; i++)
+		fprintf(stderr, "warning: %s\n", settings->warnings[i]);
+	for (size_t i = 0; targets[i]; i++)
+		if (targets[i]->ready && targets[i]->ready(&site, &err) < 0)
+			fprintf(stderr, "warning: target %s: %s\n", targets[i]->name, err.text);
+	printf("%s: good\n", file);
+	return EXIT_DONE;
 }
 
 static int down(const struct settings *settings)
@@ -199,20 +229,10 @@ int main(int argc, char **argv)
 	if (done != 0)
 		return done < 0 ? EXIT_DONE : done;
 	umask(077);
-	if (options.command && strcmp(options.command, "check") != 0
-	    && strcmp(options.command, "down") != 0)
-		return usage("no such command", options.command);
-	if (!options.config)
-		return usage("a settings file is missing after",
-			     text_same(options.command, "check") ? "check" : "--config");
 	if ((options.role ? load_for_role : load)(&settings, options.config, arena) < 0)
 		return EXIT_SETTINGS;
-	if (text_same(options.command, "check")) {
-		for (size_t i = 0; settings->warnings[i]; i++)
-			fprintf(stderr, "warning: %s\n", settings->warnings[i]);
-		printf("%s: good\n", options.config);
-		return EXIT_DONE;
-	}
+	if (text_same(options.command, "check"))
+		return check(settings, options.config);
 	if (options.command)
 		return down(settings);
 	return options.role ? run_role(settings, &options) : run(settings);

@@ -256,10 +256,11 @@ static int check_secrets(const struct run *run, struct err *err)
 	if (count == 0)
 		return 0;
 	return err_set(err, ERR_USAGE, 0,
-		       "service '%s' names the secret%s %s in %s, and no value was given; set %s "
-		       "where the deployment is started from",
+		       "service '%s' names the secret%s %s in %s, and no value was given: slipway "
+		       "takes it from a variable of that name, slipwayd from `secrets:` of the "
+		       "repository in slipwayd.yml",
 		       run->service->name, count > 1 ? "s" : "", buf_text(&missing),
-		       run->plan->config, count > 1 ? "them" : "it");
+		       run->plan->config);
 }
 
 static void set_secrets(const struct run *run, struct list *list)
@@ -320,7 +321,8 @@ static int check_target(const struct run *run, struct err *err)
 	if (target->check && target->check(run->environment->settings, &run->app, err))
 		return err_within(err, "services.%s.environments.%s", service->name,
 				  run->environment->name);
-	return 0;
+	/* Later it would be in the way of a rollback. */
+	return target->ready && run->step <= STEP_PUBLISH ? target->ready(&run->site, err) : 0;
 }
 
 int run_check(struct run *run, struct err *err)

@@ -79,6 +79,10 @@ struct target {
 	/** What the table can't say about settings and app. No network. May be NULL. */
 	int (*check)(const void *settings, const struct app *app, struct err *err);
 
+	/** Could it work here: are its programs there, can it use the data folder? Reads only; called
+	 * before a deployment begins. May be NULL. */
+	int (*ready)(const struct site *site, struct err *err);
+
 	/** Where the checkout should be made, when the target serves from it; NULL (or a NULL member): a
 	 * passing folder of the pipeline's. In deploy->arena. */
 	const char *(*folder)(const struct deploy *deploy);

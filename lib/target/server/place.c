@@ -12,8 +12,9 @@
 #define LONGEST_SOCKET "/server/nginx/control.sock"
 #define APP_NAME_MAX   120
 
-static int check_data(const char *data, struct err *err)
+int place_check(const struct site *site, struct err *err)
 {
+	const char *data = site->data;
 	size_t size = strlen(data);
 
 	if (data[0] != '/')
@@ -22,7 +23,7 @@ static int check_data(const char *data, struct err *err)
 	    != size)
 		return err_set(err, ERR_USAGE, 0,
 			       "data folder '%s': target server needs a path of letters, digits "
-			       "and / . _ + - @ only",
+			       "and / . _ + - @ only; choose another",
 			       data);
 	if (size + sizeof LONGEST_SOCKET > 108)
 		return err_set(err, ERR_USAGE, 0,
@@ -56,7 +57,7 @@ int place_named(struct place *out, const struct site *site, const char *name, st
 {
 	char hex[SHA256_HEX_SIZE];
 
-	if (check_data(site->data, err) == -1)
+	if (place_check(site, err) == -1)
 		return -1;
 	sha256_hex(name, strlen(name), hex);
 	out->site = site;

@@ -25,8 +25,11 @@ struct place {
 	struct arena *arena;
 };
 
-/** The place of an app. -1 (ERR_USAGE) when the data folder's path is one that nginx or a script
- * couldn't be given: relative, too long, or with unusual characters. */
+/** Is the data folder's path one that nginx and scripts can be given? ERR_USAGE when it is relative,
+ * too long, or has unusual characters. */
+int place_check(const struct site *site, struct err *err) MUST_CHECK;
+
+/** The place of an app. -1 as place_check(). */
 int place_of(struct place *out, const struct site *site, const struct app *app, struct arena *arena,
 	     struct err *err) MUST_CHECK;
 

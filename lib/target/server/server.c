@@ -122,6 +122,13 @@ static int check(const void *at, const struct app *app, struct err *err)
 	return gateway_site(&site, settings->url, settings->listen, settings->max_body, arena, err);
 }
 
+static int ready(const struct site *site, struct err *err)
+{
+	if (place_check(site, err) == -1 || slot_check(err) == -1)
+		return -1;
+	return gateway_check(err);
+}
+
 static const char *folder(const struct deploy *deploy)
 {
 	struct place place;
@@ -232,6 +239,7 @@ const struct target target_server = {
 	.fields = fields,
 	.settings_size = sizeof(struct server_settings),
 	.check = check,
+	.ready = ready,
 	.folder = folder,
 	.publish = publish_new,
 	.revive = publish_again,
