@@ -23,8 +23,10 @@ int setup_project(const struct project **out, const char *config, const struct c
 		return err_set(err, ERR_USAGE, 0,
 			       "there is no project file '%s'; write one, or name it with --config",
 			       config);
-	if (mistakes.count == 0)
-		return err_within(err, "read %s", config);
+	if (mistakes.count == 0) {
+		err->kind = ERR_USAGE; /* nothing was touched */
+		return -1;
+	}
 	fputs(buf_text(&mistakes.text), call->report);
 	return err_set(err, ERR_USAGE, 0, "%s has %u mistake%s; nothing was touched", config,
 		       mistakes.count, mistakes.count > 1 ? "s" : "");

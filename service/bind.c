@@ -32,6 +32,20 @@ static int split(char *copy, char **host, char **port)
 	return 0;
 }
 
+static int refused(int code, const char *address, struct err *err)
+{
+	const char *next = "";
+
+	if (code == EADDRINUSE)
+		next = ": another program has this port; stop it, or change 'listen'";
+	else if (code == EACCES)
+		next = ": ports below 1024 need the capability CAP_NET_BIND_SERVICE";
+	else if (code == EADDRNOTAVAIL)
+		next = ": this machine doesn't have the address; see 'ip address'";
+	return err_set(err, code == EADDRINUSE ? ERR_CONFLICT : ERR_SYSTEM, code,
+		       "listen on %s: %s%s", address, strerror(code), next);
+}
+
 static int listen_on(const struct addrinfo *info, const char *address, struct err *err)
 {
 	cleanup(file_close_at) int fd =
@@ -45,12 +59,7 @@ static int listen_on(const struct addrinfo *info, const char *address, struct er
 		&& setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0))
 		return err_errno(err, "listen on %s", address);
 	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-		bool taken = errno == EADDRINUSE;
-
-		err_errno(err, "listen on %s", address);
-		if (taken)
-			err->kind = ERR_CONFLICT;
-		return -1;
+		return refused(errno, address, err);
 	}
 	int bound = fd;
 	fd = -1;

@@ -251,6 +251,12 @@ static void read_settings(struct reading *reading, json_t *json)
 			     json_is_null(json) ? "nothing" : "something else");
 		return;
 	}
+	if (json_object_get(json, "services") && !json_object_get(json, "repositories")) {
+		mistakes_add_key(reading->mistakes, "/services",
+				 "this is an app's slipway.yml, expected a server's slipwayd.yml; "
+				 "an app's file is checked by: slipway check FILE");
+		return;
+	}
 	fields_read(&reading->fields, &(struct fields_part){settings_fields, &text}, 1, json, "");
 	text.settings.file = reading->settings->file;
 	text.settings.warnings = reading->settings->warnings;

@@ -278,8 +278,14 @@ static int take_data(const struct settings *settings, int *lock, struct err *err
 	autofree char *path = file_join(settings->data, "slipwayd.lock"),
 		      *store = file_join(settings->data, "store");
 
-	if (file_make_dirs(store, 0700, err) < 0)
-		return err_within(err, "data folder");
+	if (file_make_dirs(store, 0700, err) < 0) {
+		const struct err cause = *err;
+
+		return err_set(err, cause.kind, cause.code,
+			       "data folder: %.380s; make it, and give it to the user that "
+			       "slipwayd runs as",
+			       cause.text);
+	}
 	*lock = file_lock(path, false, err);
 	if (*lock < 0 && err->kind == ERR_CONFLICT)
 		return err_set(err, ERR_CONFLICT, 0,

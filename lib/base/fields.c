@@ -53,7 +53,7 @@ static void add_expected(struct buf *out, const struct field *field)
 		[FIELD_GROUP] = "a mapping",
 		[FIELD_GROUPS] = "a list",
 		[FIELD_NAMED] = "a mapping of names to settings",
-		[FIELD_ANY] = "a value",
+		[FIELD_ANY] = "a mapping",
 	};
 	bool bounded = field->min || field->max;
 

@@ -87,8 +87,12 @@ static void complain_of_parser(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
 	const char *context = parser->context ? parser->context : "";
+	size_t at = parser->problem_mark.index;
 
 	place_reader_problem(reader);
+	if (parser->error == YAML_SCANNER_ERROR && at < reader->size && reader->text[at] == '\t'
+	    && !strstr(parser->problem, "tab"))
+		context = "which is a tab; indent with spaces";
 	mistakes_add_at(reader->mistakes, (unsigned)parser->problem_mark.line + 1,
 			(unsigned)parser->problem_mark.column + 1, "this is not YAML: %s%s%s",
 			parser->problem ? parser->problem : "out of memory", *context ? ", " : "",

@@ -230,7 +230,7 @@ static void needs(void)
 static void environments(void)
 {
 	says(HEAD "  a:\n    start: x\n",
-	     "s.yml:4:5: 'environments' is missing; expected a value\n", "none");
+	     "s.yml:4:5: 'environments' is missing; expected a mapping\n", "none");
 	says(HEAD "  a:\n    environments: {}\n",
 	     "s.yml:4:19: 'environments': expected a mapping with at least one environment\n",
 	     "an empty mapping");
