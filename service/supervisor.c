@@ -331,6 +331,9 @@ int supervisor_main(const struct settings *settings, struct err *err)
 	}
 	for (size_t i = 0; settings->warnings[i]; i++)
 		log_warn(settings->warnings[i]);
+	if (geteuid() == 0)
+		log_warn("running as root: whoever takes over an app or a build has this machine; "
+			 "a user of its own is enough (docs/security.md)");
 	choose_roles(&self);
 	log_info("started", "listen", settings->listen, "data", settings->data);
 	supervise(&self, &signals);

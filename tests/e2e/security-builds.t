@@ -367,8 +367,11 @@ try:
     check_failures(service, url)
     check_roles(service)
     check_rest(service)
+    warning = "running as root: whoever takes over an app or a build has this machine"
+    h.ok(warning not in service.log_text(), f"{ROW20}: no warning for a user without rights")
     if os.getuid() == 0:
-        deploy_and_check(h.Service, "as root")
+        other, _ = deploy_and_check(h.Service, "as root")
+        h.has(other.log_text(), warning, f"{ROW20}: root is warned")
     check_unit()
 finally:
     stop.set()
