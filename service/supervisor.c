@@ -16,10 +16,12 @@
 
 #define BACKOFF_FIRST 100   /* milliseconds before a role that died is started again, */
 #define BACKOFF_LAST  10000 /* doubled up to this while it goes on dying young */
-#define STEADY        10000 /* milliseconds after which a role counts as steady again; and so it does */
-#define STEADY_LEAST \
-	1000            /* after this, when it ran STEADY_TIMES as long as it had to wait before: */
-#define STEADY_TIMES 4  /* what is killed from outside now and then should be back soon */
+/* Milliseconds after which a role counts as steady again; or STEADY_LEAST, when that is
+ * STEADY_TIMES as long as it had to wait before: what is killed from outside now and then is back
+ * soon. */
+#define STEADY       10000
+#define STEADY_LEAST 1000
+#define STEADY_TIMES 4
 #define ROLES_MAX    66 /* listener, router, 64 workers */
 
 struct role {
