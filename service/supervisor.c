@@ -213,12 +213,10 @@ static int reload(struct supervisor *self, struct err *err)
 		if ((socket = bind_listen(settings->listen, err)) < 0)
 			return -1;
 		file_close_at(&self->socket);
-		self->socket = socket;
-		socket = -1;
+		self->socket = file_take(&socket);
 	}
 	file_close_at(&self->text);
-	self->text = text;
-	text = -1;
+	self->text = file_take(&text);
 	self->settings = settings;
 	arena_free(self->arena);
 	self->arena = take(arena);
