@@ -129,14 +129,13 @@ static void states(struct arena *arena, const struct place *place)
 
 	same_int(state_load(&state, place, &err), 0, "no state yet is an empty one");
 	ok(!state.live.version && !state.good[0] && state.port_a == 0, "with nothing in it");
-	state_add_good(&state, "z", arena);
-	state_add_good(&state, "a", arena);
-	state_add_good(&state, "b", arena);
-	same_str(goods(&state, arena), "z a b ", "the latest comes last");
-	state_add_good(&state, "a", arena);
-	same_str(goods(&state, arena), "b z a ", "what was rolled back from isn't led to again");
-	state_add_good(&state, "a", arena);
-	same_str(goods(&state, arena), "b z a ", "twice is once");
+	state_add_good(&state, "z", NULL, arena);
+	state_add_good(&state, "b", "z", arena);
+	same_str(goods(&state, arena), "z b ", "the latest comes last");
+	state_add_good(&state, "z", "b", arena);
+	same_str(goods(&state, arena), "z b ", "one that is brought back keeps its place");
+	state_add_good(&state, "a", "z", arena);
+	same_str(goods(&state, arena), "b z a ", "what was rolled back from isn't the one before");
 	state_drop_good(&state, "b");
 	same_str(goods(&state, arena), "z a ", "one less");
 	state.live = (struct state_run){"a", "key", 'b'};

@@ -176,15 +176,18 @@ bool state_is_good(const struct state *state, const char *version)
 	return state->good[good_index(state, version)] != NULL;
 }
 
-void state_add_good(struct state *state, const char *version, struct arena *arena)
+void state_add_good(struct state *state, const char *version, const char *before,
+		    struct arena *arena)
 {
-	size_t count = state_good_count(state), at = good_index(state, version);
+	size_t count = state_good_count(state), at = good_index(state, before);
 	const char **list = arena_alloc(arena, (count + 2) * sizeof *list);
 	size_t used = 0;
 
+	if (state_is_good(state, version))
+		return;
 	for (size_t i = at + 1; i < count; i++)
 		list[used++] = state->good[i];
-	for (size_t i = 0; i < at; i++)
+	for (size_t i = 0; i <= at && i < count; i++)
 		list[used++] = state->good[i];
 	list[used] = arena_strdup(arena, version);
 	state->good = list;

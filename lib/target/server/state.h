@@ -61,11 +61,12 @@ size_t state_good_count(const struct state *state);
 bool state_is_good(const struct state *state, const char *version);
 
 /**
- * Note that the live version is good. A new one becomes the latest; when it is an older one that
- * was brought back, those after it go to the front of the list: a rollback doesn't lead to them
- * again.
+ * Note that the live version is good; `before` was live before it (or NULL). A new one becomes the
+ * latest, and those after `before`, which was brought back then, go to the front of the list. One
+ * that is in the list keeps its place, so that a second rollback goes back further.
  */
-void state_add_good(struct state *state, const char *version, struct arena *arena);
+void state_add_good(struct state *state, const char *version, const char *before,
+		    struct arena *arena);
 
 /** Take a version out of the list. */
 void state_drop_good(struct state *state, const char *version);

@@ -205,7 +205,7 @@ static int confirm(struct stage *stage, const struct deploy *deploy, struct err 
 			       state->live.version ? state->live.version : "nothing");
 	if (!state->shifted)
 		return 0; /* an earlier try came this far */
-	state_add_good(state, state->live.version, stage->place.arena);
+	state_add_good(state, state->live.version, state->previous.version, stage->place.arena);
 	state->leaving = state->previous;
 	state->previous = state->next = (struct state_run){0};
 	state->site = state->next_site;
