@@ -84,7 +84,8 @@ int look_gateway(const struct deploy *deploy, const struct state_site *site, cha
 		       address, by, slot);
 }
 
-/* The last `room` bytes of the lines, without half a character at their beginning. */
+/* The last `room` bytes of the lines, beginning with a whole word: half of one could be half of a
+ * secret, which nobody would know as such. */
 static char *tail(const struct buf *lines, size_t room)
 {
 	const char *text = buf_text(lines);
@@ -93,7 +94,7 @@ static char *tail(const struct buf *lines, size_t room)
 	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == ' '))
 		size--;
 	from = size > room ? size - room : 0;
-	while (from < size && ((unsigned char)text[from] & 0xc0) == 0x80)
+	while (from > 0 && from < size && text[from - 1] != '\n' && text[from - 1] != ' ')
 		from++;
 	return xprintf("%.*s", (int)(size - from), text + from);
 }

@@ -197,7 +197,8 @@ static int wait_healthy(const struct deploy *deploy, const struct stage *stage, 
 		clock_sleep(site->clock, POLL_MS);
 	}
 	err_within(err, "not healthy after %lld s", (long long)deploy->app->health->timeout);
-	explain(dir, port, err);
+	if (err->kind != ERR_CONFLICT) /* that says already who is there */
+		explain(dir, port, err);
 	look_add_log(err, log);
 	err->kind = ERR_LIMIT;
 	return -1;
