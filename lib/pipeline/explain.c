@@ -4,15 +4,15 @@
 #include "base/text.h"
 #include "pipeline/run.h"
 
-static void explain_command(struct buf *out, enum step step, const char *const *argv,
-			    int64_t timeout, struct arena *arena)
+static void explain_command(const struct run *run, struct buf *out, enum step step,
+			    const char *const *argv, int64_t timeout)
 {
 	if (!argv) {
 		buf_addf(out, "%-9s nothing to do\n", step_name(step));
 		return;
 	}
 	buf_addf(out, "%-9s `%s`, for at most %lld s\n", step_name(step),
-		 run_command_text(arena, argv), (long long)timeout);
+		 run_command_text(run, argv), (long long)timeout);
 }
 
 static void explain_code(const struct run *run, struct buf *out)
@@ -28,10 +28,10 @@ static void explain_code(const struct run *run, struct buf *out)
 			 plan->repository);
 	else
 		buf_addf(out, "%-9s the folder as it stands\n", step_name(STEP_FETCH));
-	explain_command(out, STEP_BUILD, service->build ? service->build->run : NULL,
-			service->build ? service->build->timeout : 0, run->arena);
-	explain_command(out, STEP_TEST, test->run, test->timeout, run->arena);
-	explain_command(out, STEP_RELEASE, release->run, release->timeout, run->arena);
+	explain_command(run, out, STEP_BUILD, service->build ? service->build->run : NULL,
+			service->build ? service->build->timeout : 0);
+	explain_command(run, out, STEP_TEST, test->run, test->timeout);
+	explain_command(run, out, STEP_RELEASE, release->run, release->timeout);
 }
 
 static int explain_target(const struct run *run, struct buf *out, struct err *err)

@@ -38,13 +38,29 @@ int step_find(const char *name)
 	return -1;
 }
 
+/* A text that was cut at its end may end with the beginning of a secret: that is left out. */
+static void redact_cut(const struct redactor *redactor, const char *text, size_t size,
+		       struct buf *clean)
+{
+	cleanup(buf_free) struct buf beginning = BUF_INIT(SIZE_MAX);
+	struct redact_stream stream;
+
+	redact_stream_begin(&stream, redactor);
+	redact_stream_add(&stream, text, size, clean);
+	redact_stream_end(&stream, &beginning);
+}
+
 /* Without secrets, on one line, and UTF-8 even when a child's output wasn't. */
 static void clean_text(const struct run *run, struct err *err)
 {
 	cleanup(buf_free) struct buf clean = BUF_INIT(4 * sizeof err->text);
+	size_t size = strlen(err->text);
 	bool utf8;
 
-	redactor_apply(run->world->redactor, err->text, strlen(err->text), &clean);
+	if (size < sizeof err->text - 1)
+		redactor_apply(run->world->redactor, err->text, size, &clean);
+	else
+		redact_cut(run->world->redactor, err->text, size, &clean);
 	utf8 = text_is_utf8(buf_text(&clean), clean.size);
 	for (char *at = clean.data; at && *at; at++)
 		if (iscntrl((unsigned char)*at) || (!utf8 && (unsigned char)*at >= 128))

@@ -61,12 +61,18 @@ void run_say_lines(struct run *run, const char *text, size_t size)
 
 void run_say(void *self, const char *fmt, ...)
 {
-	char text[2048];
-	va_list args;
+	autofree char *text = NULL;
+	va_list args, again;
+	int size;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
+	va_copy(again, args);
+	size = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
+	/* All of it: the beginning of a secret at the end of a text that was cut isn't found. */
+	text = xalloc(size > 0 ? (size_t)size + 1 : 1);
+	vsnprintf(text, size > 0 ? (size_t)size + 1 : 1, fmt, again);
+	va_end(again);
 	run_say_lines(self, text, strlen(text));
 }
 

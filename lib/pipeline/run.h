@@ -67,8 +67,8 @@ bool run_recall_failure(const struct run *run, const char *name, enum step *step
 int run_command(struct run *run, const char *const *argv, const char *const *env, int64_t timeout,
 		struct err *err) MUST_CHECK;
 
-/** argv as a person would type it, cut at 120 bytes; a shell script is shown without its shell. In
- * the arena. */
-const char *run_command_text(struct arena *arena, const char *const *argv);
+/** argv as a person would type it, redacted, cut at 120 bytes; a shell script is shown without its
+ * shell. In the arena. */
+const char *run_command_text(const struct run *run, const char *const *argv);
 
 #endif

@@ -9,6 +9,9 @@
 /* A command that says nothing for so long gets a line about itself. */
 #define QUIET_TICKS 30000
 
+#define COMMAND_SHOWN 120               /* bytes of it in messages */
+#define COMMAND_LIMIT (4 * 1024 * 1024) /* more than slipway.yml can hold */
+
 struct output {
 	struct run *run;
 	struct redact_stream stream;
@@ -69,20 +72,22 @@ static int tick(void *self)
 	return run_tick(output->run);
 }
 
-const char *run_command_text(struct arena *arena, const char *const *argv)
+const char *run_command_text(const struct run *run, const char *const *argv)
 {
-	cleanup(buf_free) struct buf text = BUF_INIT(4096);
+	cleanup(buf_free) struct buf text = BUF_INIT(COMMAND_LIMIT),
+				     clean = BUF_INIT(COMMAND_LIMIT);
 
 	if (argv[0] && strcmp(argv[0], "/bin/sh") == 0 && argv[1] && strcmp(argv[1], "-c") == 0
 	    && argv[2])
 		argv += 2;
 	for (size_t i = 0; argv[i]; i++)
 		buf_addf(&text, "%s%s", i ? " " : "", argv[i]);
-	for (char *at = text.data; at && *at; at++)
+	redactor_apply(run->world->redactor, buf_text(&text), text.size, &clean);
+	for (char *at = clean.data; at && *at; at++)
 		if (*at == '\n')
 			*at = ' ';
-	return arena_printf(arena, "%.*s%s", fitting(buf_text(&text), 120), buf_text(&text),
-			    text.size > 120 || text.full ? "…" : "");
+	return arena_printf(run->arena, "%.*s%s", fitting(buf_text(&clean), COMMAND_SHOWN),
+			    buf_text(&clean), clean.size > COMMAND_SHOWN ? "…" : "");
 }
 
 /* The folders that a child may have: its checkout, and what its environment calls HOME and TMPDIR.
@@ -137,7 +142,7 @@ static int judge(const struct output *output, const char *what, int status, stru
 int run_command(struct run *run, const char *const *argv, const char *const *env, int64_t timeout,
 		struct err *err)
 {
-	const char *what = run_command_text(run->arena, argv);
+	const char *what = run_command_text(run, argv);
 	struct output output = {
 		.run = run, .clean = BUF_INIT(4 * LINES_LONGEST), .timeout = timeout};
 	struct child child = {.env = env,

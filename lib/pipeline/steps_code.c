@@ -62,7 +62,7 @@ int step_release(struct run *run, struct err *err)
 			err, ERR_CONFLICT, 0,
 			"the worker died while `%s` ran; it isn't started a second time: look at "
 			"what it left behind, then deploy again",
-			run_command_text(run->arena, release->run));
+			run_command_text(run, release->run));
 	if (run_mark(run, "release-began", "", err)
 	    || run_command(run, release->run, run->release_env, release->timeout, err))
 		return -1;
