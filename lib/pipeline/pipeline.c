@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/child.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "pipeline/steps.h"
@@ -248,6 +249,9 @@ void pipeline_run(const struct plan *plan, enum step first, const struct progres
 	if (run.step == STEP_FETCH)
 		run.folder = NULL;
 	recall(&run);
+	/* Of an earlier try whose worker was killed: no step might come to it, when this one fails
+	 * before it runs anything. */
+	child_kill_marked(plan->job);
 	engine(&run);
 	conclude(&run, result);
 }

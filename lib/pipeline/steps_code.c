@@ -1,4 +1,3 @@
-#include "base/child.h"
 #include "base/file.h"
 #include "pipeline/steps.h"
 
@@ -14,7 +13,6 @@ int step_fetch(struct run *run, struct err *err)
 
 	if (!folder)
 		folder = arena_printf(run->arena, "%s/checkout", plan->work);
-	child_kill_marked(plan->job);
 	run->folder = folder;
 	if (file_remove_tree(folder, err) || file_make_dirs(folder, 0755, err)
 	    || source->fetch(source, plan->commit, folder, &tick, err))
