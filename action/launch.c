@@ -1,5 +1,6 @@
 #include "action/launch.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "action/inputs.h"
 #include "action/stop.h"
 #include "action/watcher.h"
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/file.h"
@@ -34,7 +36,7 @@ static int next_fence(int64_t *fence, const char *data, struct err *err)
 	return file_write(path, number, strlen(number), 0600, err);
 }
 
-int launch_lock(int *lock, const char *data, struct err *err)
+static int lock_data(int *lock, const char *data, struct err *err)
 {
 	autofree char *path = file_join(data, "lock");
 
@@ -47,6 +49,28 @@ int launch_lock(int *lock, const char *data, struct err *err)
 			       "give another with --data",
 			       data);
 	return *lock < 0 ? -1 : 0;
+}
+
+/* What an earlier slipway that was killed left running, and its work folder. The lock is held. */
+static int tidy_up(const char *data, struct err *err)
+{
+	autofree char *work = file_join(data, "work");
+	DIR *folder = opendir(work);
+	const struct dirent *entry;
+	int result = 0;
+
+	while (folder && result == 0 && (entry = readdir(folder))) {
+		autofree char *job = xprintf("SLIPWAY_JOB=%s#%s", data, entry->d_name);
+		autofree char *path = file_join(work, entry->d_name);
+
+		if (entry->d_name[0] != 'h')
+			continue; /* not by hand: a slipwayd may be at it */
+		(void)child_kill_marked(job);
+		result = file_remove_tree(path, err);
+	}
+	if (folder)
+		closedir(folder);
+	return result;
 }
 
 static int make_plan(struct plan *plan, const struct setup *setup, const struct launch *launch,
@@ -132,7 +156,8 @@ int launch_all(const struct setup *setup, const struct launch *launch, const str
 	struct world world = {.clock = &clock_system, .data = setup->data, .path = CHILD_PATH};
 	int status = 0;
 
-	if (http_curl_new(&http, "slipway", err) || launch_lock(&lock, setup->data, err))
+	if (http_curl_new(&http, "slipway", err) || lock_data(&lock, setup->data, err)
+	    || tidy_up(setup->data, err))
 		return -1;
 	source = source_folder_new(setup->folder);
 	world.http = http;
