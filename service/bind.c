@@ -61,7 +61,9 @@ static int listen_on(const struct addrinfo *info, const char *address, struct er
 	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		return refused(errno, address, err);
 	}
-	return file_take(&fd);
+	int bound = fd;
+	fd = -1;
+	return bound;
 }
 
 int bind_listen(const char *address, struct err *err)

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import uuid
@@ -29,22 +30,24 @@ ENDED = {"succeeded", "failed", "rolled_back", "superseded", "cancelled"}
 
 count = 0
 failed = 0
+printing = threading.RLock()
 
 
 def ok(passed, name, *details):
-    """One check. The details are printed when it fails."""
+    """One check, from any thread. The details are printed when it fails."""
     global count, failed
-    count += 1
-    name = name.replace("#", "\\#").replace("\n", " ")
-    print(f"{'' if passed else 'not '}ok {count} - {name}", flush=True)
-    if not passed:
-        failed += 1
-        frame = sys._getframe(1)
-        while frame and frame.f_code.co_filename == __file__:
-            frame = frame.f_back
-        note(f"failed at {frame.f_code.co_filename}:{frame.f_lineno}")
-        for detail in details:
-            note(detail)
+    with printing:
+        count += 1
+        name = name.replace("#", "\\#").replace("\n", " ")
+        print(f"{'' if passed else 'not '}ok {count} - {name}", flush=True)
+        if not passed:
+            failed += 1
+            frame = sys._getframe(1)
+            while frame and frame.f_code.co_filename == __file__:
+                frame = frame.f_back
+            note(f"failed at {frame.f_code.co_filename}:{frame.f_lineno}")
+            for detail in details:
+                note(detail)
     return bool(passed)
 
 
@@ -57,8 +60,9 @@ def has(text, part, name, *details):
 
 
 def note(text):
-    for line in str(text).splitlines() or [""]:
-        print(f"#   {line}", flush=True)
+    with printing:
+        for line in str(text).splitlines() or [""]:
+            print(f"#   {line}", flush=True)
 
 
 def skip(name, why):
