@@ -158,8 +158,7 @@ static int read_config(struct run *run, struct buf *text, struct err *err)
 		return file_read(kept, text, err);
 	if (source->read(source, plan->commit, plan->config, text, err)) {
 		if (err->kind == ERR_ABSENT)
-			return err_set(err, ERR_USAGE, 0, "there is no %s at commit %s; add one",
-				       plan->config, plan->commit);
+			err->kind = ERR_USAGE;
 		return err_within(err, "read %s at commit %s", plan->config, plan->commit);
 	}
 	if (file_make_dirs(plan->work, 0700, err))

@@ -140,7 +140,8 @@ static void no_config(void)
 	begin(&s);
 	run(&s, STEP_FETCH, &result);
 	same_int(result.outcome, OUTCOME_USAGE, "a commit without slipway.yml");
-	ok(strstr(result.err.text, "there is no slipway.yml at commit 0123456789abcdef"),
+	ok(strstr(result.err.text, "read slipway.yml at commit 0123456789abcdef")
+		   && strstr(result.err.text, ": no slipway.yml"),
 	   "says what is missing");
 	same_int(state.fetches, 0, "nothing was fetched");
 	end(&s);
