@@ -99,6 +99,10 @@ PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(BUILD)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
 	install -D -m 755 $(BUILD)/slipwayd $(DESTDIR)$(PREFIX)/bin/slipwayd
+	install -d $(DESTDIR)$(PREFIX)/share/doc/slipway/docs/targets
+	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/slipway
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/slipway/docs
+	install -m 644 docs/targets/*.md $(DESTDIR)$(PREFIX)/share/doc/slipway/docs/targets
 
 clean:
 	rm -rf build compile_commands.json

@@ -3,6 +3,7 @@
 #include "pipeline/project.h"
 #include "service/settings.h"
 #include "tap.h"
+#include "target/target.h"
 
 static void check(const char *path, void (*make)(struct buf *out))
 {
@@ -17,6 +18,33 @@ static void check(const char *path, void (*make)(struct buf *out))
 		   "is what the tables say (if not: make docs)");
 	if (err.kind != ERR_NONE)
 		tap_note("%s", err.text);
+}
+
+/* A target's page is written by hand but for the table between these two lines. */
+static void check_target(const struct target *target)
+{
+	static const char end[] = "<!-- end of settings -->\n";
+	cleanup(buf_free) struct buf page = BUF_INIT(1024 * 1024), table = BUF_INIT(1024 * 1024);
+	cleanup(buf_free) struct buf want = BUF_INIT(1024 * 1024);
+	autofree char *path = xprintf("docs/targets/%s.md", target->name);
+	struct err err = ERR_INIT;
+	const char *start, *rest;
+
+	if (!ok(file_read(path, &page, &err) == 0, path))
+		return;
+	start = strstr(buf_text(&page), "<!-- settings:");
+	start = start ? strchr(start, '\n') : NULL;
+	rest = start ? strstr(start, end) : NULL;
+	if (!ok(rest != NULL, "has a place for the table of settings"))
+		return;
+	fields_markdown(target->fields, &table);
+	buf_add(&want, page.data, (size_t)(start + 1 - page.data));
+	buf_addf(&want, "\n%s\n%s", buf_text(&table), rest);
+	if (getenv("UPDATE_DOCS"))
+		ok(file_write(path, want.data, want.size, 0644, &err) == 0, "written");
+	else
+		ok(strcmp(buf_text(&page), buf_text(&want)) == 0,
+		   "is what the table says (if not: make docs)");
 }
 
 /* The example of a page must be one that is accepted. */
@@ -48,6 +76,8 @@ int main(void)
 {
 	check("docs/slipway.yml.md", project_markdown);
 	check("docs/slipwayd.yml.md", settings_markdown);
+	for (size_t i = 0; targets[i]; i++)
+		check_target(targets[i]);
 	check_example(project_markdown, true);
 	check_example(settings_markdown, false);
 	return tap_done();
