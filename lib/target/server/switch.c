@@ -116,8 +116,12 @@ static int ensure_previous(const struct stage *stage, struct err *err)
 	until = clock_ticks(clock) + PREVIOUS_MS;
 	/* Too late is no reason to leave the bad version in traffic. */
 	while (portcheck_listener(port, slot_look(dir).pid, NULL) != PORTCHECK_OURS
-	       && clock_ticks(clock) < until)
+	       && clock_ticks(clock) < until) {
+		/* Keeps the lease; a rollback isn't stopped. */
+		if (stage->place.site->tick)
+			(void)stage->place.site->tick(stage->place.site->self);
 		clock_sleep(clock, POLL_MS);
+	}
 	return 0;
 }
 
