@@ -36,6 +36,7 @@
 #elif defined(__aarch64__)
 #define OUR_ARCH AUDIT_ARCH_AARCH64
 #else
+/* cppcheck-suppress preprocessorErrorDirective */
 #error "name this machine's AUDIT_ARCH"
 #endif
 
