@@ -36,7 +36,7 @@ static int next_fence(int64_t *fence, const char *data, struct err *err)
 	return file_write(path, number, strlen(number), 0600, err);
 }
 
-static int lock_data(int *lock, const char *data, struct err *err)
+int launch_lock(int *lock, const char *data, struct err *err)
 {
 	autofree char *path = file_join(data, "lock");
 
@@ -156,7 +156,7 @@ int launch_all(const struct setup *setup, const struct launch *launch, const str
 	struct world world = {.clock = &clock_system, .data = setup->data, .path = CHILD_PATH};
 	int status = 0;
 
-	if (http_curl_new(&http, "slipway", err) || lock_data(&lock, setup->data, err)
+	if (http_curl_new(&http, "slipway", err) || launch_lock(&lock, setup->data, err)
 	    || tidy_up(setup->data, err))
 		return -1;
 	source = source_folder_new(setup->folder);

@@ -10,6 +10,10 @@ struct launch {
 	const char *version; /* revive: which; NULL: the last good one before the live one */
 };
 
+/** Have the data folder (made when it isn't there) to ourselves: *lock is a descriptor to close.
+ * ERR_CONFLICT when another slipway works with it. */
+int launch_lock(int *lock, const char *data, struct err *err) MUST_CHECK;
+
 /** Run the pipeline for each service of the setup, one after the other, until one isn't live. Says
  * how it goes and how it ended; the exit status, or -1 with *err when nothing could begin. */
 int launch_all(const struct setup *setup, const struct launch *launch, const struct call *call,

@@ -9,8 +9,9 @@
 
 #define VERSION "0.1.0"
 
-const struct command *const commands[] = {&command_deploy,   &command_plan,   &command_check,
-					  &command_rollback, &command_schema, NULL};
+const struct command *const commands[] = {
+	&command_deploy, &command_plan, &command_check, &command_rollback, &command_down,
+	&command_schema, NULL};
 #define COMMAND_COUNT (sizeof commands / sizeof *commands - 1)
 
 static const struct command *find(const char *name)
@@ -91,8 +92,8 @@ int main(int argc, char **argv)
 	sigaction(SIGPIPE, &ignore, NULL);
 	log_setup("slipway", LOG_LEVEL_WARN, false);
 	if (!name) {
-		fputs("slipway: say what to do: slipway deploy, plan, check, rollback or schema; "
-		      "see slipway --help\n",
+		fputs("slipway: say what to do: slipway deploy, plan, check, rollback, down or "
+		      "schema; see slipway --help\n",
 		      stderr);
 		return 2;
 	}

@@ -169,10 +169,18 @@ static int check_data(const struct setup *setup, struct err *err)
 		       setup->data, setup->folder);
 }
 
+int setup_data(const char **out, const struct call *call, struct arena *arena, struct err *err)
+{
+	const char *data = call->options.data;
+
+	if (!data && inputs_data(&data, arena, err))
+		return -1;
+	return absolute(out, data, arena, err);
+}
+
 int setup_load(struct setup *out, const struct call *call, struct arena *arena, struct err *err)
 {
 	const struct options *options = &call->options;
-	const char *data = options->data;
 
 	*out = (struct setup){.config = options->config ? options->config : "slipway.yml"};
 	if (setup_project(&out->project, out->config, call, arena, err)
@@ -180,9 +188,7 @@ int setup_load(struct setup *out, const struct call *call, struct arena *arena, 
 	    || check_service(out, options->service, arena, err)
 	    || choose_environment(out, options, arena, err))
 		return -1;
-	if (!data && inputs_data(&data, arena, err))
-		return -1;
-	if (absolute(&out->data, data, arena, err) || check_data(out, err))
+	if (setup_data(&out->data, call, arena, err) || check_data(out, err))
 		return -1;
 	choose_services(out, options->service, arena);
 	note_several(out, call);

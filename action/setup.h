@@ -19,6 +19,10 @@ struct setup {
 int setup_project(const struct project **out, const char *config, const struct call *call,
 		  struct arena *arena, struct err *err) MUST_CHECK;
 
+/** The data folder's absolute path; it may not be there yet. */
+int setup_data(const char **out, const struct call *call, struct arena *arena,
+	       struct err *err) MUST_CHECK;
+
 /** The project file, its folder, the data folder, and which services and environment are meant. */
 int setup_load(struct setup *out, const struct call *call, struct arena *arena,
 	       struct err *err) MUST_CHECK;

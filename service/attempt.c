@@ -15,7 +15,7 @@
 int attempt_open(struct attempt *attempt, const char *folder, struct err *err)
 {
 	autofree char *path = file_join(folder, "routing");
-	char text[96];
+	char text[96], *guid;
 	ssize_t size;
 
 	*attempt = (struct attempt){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
@@ -23,8 +23,9 @@ int attempt_open(struct attempt *attempt, const char *folder, struct err *err)
 		return err_errno(err, "open %s", path);
 	size = pread(attempt->fd, text, sizeof text - 1, 0);
 	text[size > 0 ? size : 0] = '\0';
-	if (sscanf(text, "%d %71s", &attempt->deaths, attempt->guid) != 2)
-		attempt->guid[0] = '\0';
+	attempt->deaths = (int)strtol(text, &guid, 10);
+	snprintf(attempt->guid, sizeof attempt->guid, "%s", guid + strspn(guid, " "));
+	attempt->guid[strcspn(attempt->guid, " \n")] = '\0';
 	return 0;
 }
 

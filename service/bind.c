@@ -61,9 +61,7 @@ static int listen_on(const struct addrinfo *info, const char *address, struct er
 	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		return refused(errno, address, err);
 	}
-	int bound = fd;
-	fd = -1;
-	return bound;
+	return file_take(&fd);
 }
 
 int bind_listen(const char *address, struct err *err)

@@ -81,8 +81,20 @@ static void close_secret(char *value)
 	free(value);
 }
 
+/* One that deployments use. The listener reads the settings too, and must not come by it. */
+static void check_apart(struct check *check, const struct secret *secret, const char *pointer)
+{
+	if (secret->text)
+		mistakes_add(
+			check->mistakes, pointer,
+			"a secret of deployments stands in the settings themselves, which the "
+			"process that faces the internet reads too; put it in a file of its own: "
+			"{file: NAME}");
+}
+
 static void check_plain(struct check *check, const struct secret *secret, const char *pointer)
 {
+	check_apart(check, secret, pointer);
 	close_secret(open_secret(check, secret, pointer));
 }
 
@@ -141,6 +153,8 @@ static void check_github(struct check *check)
 	if (!github)
 		return;
 	check_plain(check, &github->token, "/github/token");
+	if (github->app)
+		check_apart(check, &github->app->key, pointer);
 	if (github->app)
 		key = open_secret(check, &github->app->key, pointer);
 	if (key && !(strstr(key, "-----BEGIN ") && strstr(key, "PRIVATE KEY-----")))

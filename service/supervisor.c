@@ -16,10 +16,12 @@
 
 #define BACKOFF_FIRST 100   /* milliseconds before a role that died is started again, */
 #define BACKOFF_LAST  10000 /* doubled up to this while it goes on dying young */
-#define STEADY        10000 /* milliseconds after which a role counts as steady again; and so it does */
-#define STEADY_LEAST \
-	1000            /* after this, when it ran STEADY_TIMES as long as it had to wait before: */
-#define STEADY_TIMES 4  /* what is killed from outside now and then should be back soon */
+/* Milliseconds after which a role counts as steady again; or STEADY_LEAST, when that is
+ * STEADY_TIMES as long as it had to wait before: what is killed from outside now and then is back
+ * soon. */
+#define STEADY       10000
+#define STEADY_LEAST 1000
+#define STEADY_TIMES 4
 #define ROLES_MAX    66 /* listener, router, 64 workers */
 
 struct role {
@@ -211,12 +213,10 @@ static int reload(struct supervisor *self, struct err *err)
 		if ((socket = bind_listen(settings->listen, err)) < 0)
 			return -1;
 		file_close_at(&self->socket);
-		self->socket = socket;
-		socket = -1;
+		self->socket = file_take(&socket);
 	}
 	file_close_at(&self->text);
-	self->text = text;
-	text = -1;
+	self->text = file_take(&text);
 	self->settings = settings;
 	arena_free(self->arena);
 	self->arena = take(arena);

@@ -13,7 +13,7 @@
 #include "service/sources.h"
 #include "service/store.h"
 
-#define LEASE     30000 /* milliseconds; renewed three times in that */
+#define LEASE     60000 /* milliseconds, renewed three times in that; no step is silent so long */
 #define POLL      200   /* milliseconds between looks at an empty queue */
 #define LOSSES    5     /* workers that may die at one step before it is given up */
 #define LOG_EVERY 250   /* milliseconds that lines of the log may wait for each other */

@@ -297,6 +297,7 @@ static int add_entry(struct unpacking *self, struct archive_entry *entry, struct
 	parent = enter_parent(self, path.data, &last, err);
 	if (parent < 0)
 		return -1;
+	assert(last); /* depth isn't 0: the name has a part */
 	if (archive_entry_filetype(entry) == AE_IFREG)
 		return add_file(self, entry, parent, last, err);
 	if (archive_entry_filetype(entry) == AE_IFLNK)

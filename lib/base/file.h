@@ -12,6 +12,15 @@
 /** Close at the end of the block: cleanup(file_close_at) int fd = -1; */
 void file_close_at(int *fd);
 
+/** The descriptor, leaving -1 behind: take() for one that is cleaned up. */
+static inline int file_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 /** Read all of it, up to out's limit (longer: ERR_LIMIT; missing: ERR_ABSENT). */
 int file_read(const char *path, struct buf *out, struct err *err) MUST_CHECK;
 

@@ -91,7 +91,8 @@ static int too_late(const struct run *run, const struct wait *wait, const struct
 		return err_set(err, ERR_LIMIT, 0,
 			       "%s answered %lld, but not steadily for %lld s within %lld s",
 			       health->path, (long long)health->status, (long long)health->settle,
-			       (long long)(health->timeout + health->settle + MARGIN_SECONDS));
+			       (long long)health->timeout + (long long)health->settle
+				       + MARGIN_SECONDS);
 	return err_set(err, ERR_LIMIT, 0,
 		       "%s didn't answer %lld from the new version within %lld s%s%s", health->path,
 		       (long long)health->status, (long long)health->timeout, sep, last->text);

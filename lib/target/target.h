@@ -11,16 +11,17 @@
 /** What to look at to know that a version serves. */
 struct health {
 	const char *path; /* "/healthz" */
-	int64_t status;	  /* 200 */
+	int64_t status;   /* 200 */
 	int64_t timeout;  /* seconds until it must have answered so */
-	int64_t settle;	  /* seconds that it must go on answering after the switch */
+	int64_t settle;   /* seconds that it must go on answering after the switch */
 };
 
 /** The app, as the project file and the server's secrets describe it. */
 struct app {
-	const char *repository, *service, *environment; /* repository NULL: deployed by hand from a folder */
-	const char *const *start;	/* argv; NULL when the image knows */
-	const char *const *env;		/* "NAME=value", NULL-ended, secrets included */
+	const char *repository, *service,
+		*environment;     /* repository NULL: deployed by hand from a folder */
+	const char *const *start; /* argv; NULL when the image knows */
+	const char *const *env;   /* "NAME=value", NULL-ended, secrets included */
 	const struct health *health;
 };
 
@@ -39,7 +40,7 @@ enum probe {
 
 /** What a target may use of the world outside. */
 struct site {
-	const char *data;	/* a folder of Slipway's own that outlives the deployment, absolute */
+	const char *data; /* a folder of Slipway's own that outlives the deployment, absolute */
 	struct http *http;
 	struct clock *clock;
 	/** Tell whoever follows the deployment. */
@@ -52,23 +53,23 @@ struct site {
 /** One deployment under way. The pipeline fills the first half, the target the second. */
 struct deploy {
 	const struct app *app;
-	const void *settings;		/* of the target's own table */
+	const void *settings; /* of the target's own table */
 	struct artifact *artifact;
-	const char *key;		/* the same for every try of this deployment: name things by it */
-	int64_t fence;			/* grows with every claim: an older one must not change what's live */
+	const char *key; /* the same for every try of this deployment: name things by it */
+	int64_t fence;   /* grows with every claim: an older one must not change what's live */
 	const struct site *site;
 	struct arena *arena;
 
-	const char *version;		/* set by publish (or named by a rollback, for revive) */
-	const char *previous;		/* set by publish: what was live before; NULL if nothing */
-	const char *url;		/* set by publish or shift */
-	const char *memo;		/* whatever the target must know again after a crash; may be NULL */
+	const char *version;  /* set by publish (or named by a rollback, for revive) */
+	const char *previous; /* set by publish: what was live before; NULL if nothing */
+	const char *url;      /* set by publish or shift */
+	const char *memo;     /* whatever the target must know again after a crash; may be NULL */
 };
 
 /**
- * A place to deploy to. The pipeline calls check, folder, publish (or revive), then shift, then probe until
- * it is good, then retire; when that ends badly after publish began, rollback.
- * A worker may die between (or within) any two calls: each must be safe to make again with the same key.
+ * A place to deploy to. The pipeline calls check, folder, publish (or revive), then shift, then
+ * probe until it is good, then retire; when that ends badly after publish began, rollback. A worker
+ * may die between (or within) any two calls: each must be safe to make again with the same key.
  */
 struct target {
 	const char *name; /* "server" */
@@ -79,33 +80,35 @@ struct target {
 	/** What the table can't say about settings and app. No network. May be NULL. */
 	int (*check)(const void *settings, const struct app *app, struct err *err);
 
-	/** Could it work here: are its programs there, can it use the data folder? Reads only; called
-	 * before a deployment begins. May be NULL. */
+	/** Could it work here: are its programs there, can it use the data folder? Reads only;
+	 * called before a deployment begins. May be NULL. */
 	int (*ready)(const struct site *site, struct err *err);
 
-	/** Where the checkout should be made, when the target serves from it; NULL (or a NULL member): a
-	 * passing folder of the pipeline's. In deploy->arena. */
+	/** Where the checkout should be made, when the target serves from it; NULL (or a NULL
+	 * member): a passing folder of the pipeline's. In deploy->arena. */
 	const char *(*folder)(const struct deploy *deploy);
 
-	/** Make the artifact a version that takes no traffic yet (or as little as the platform allows),
-	 * and wait until it is healthy where that can be seen before traffic. */
+	/** Make the artifact a version that takes no traffic yet (or as little as the platform
+	 * allows), and wait until it is healthy where that can be seen before traffic. */
 	int (*publish)(struct deploy *deploy, struct err *err);
 
-	/** The same for deploy->version, which was good once; NULL version: the last good one before the
-	 * live one. ERR_ABSENT when it is gone. May be NULL. */
+	/** The same for deploy->version, which was good once; NULL version: the last good one
+	 * before the live one. ERR_ABSENT when it is gone. May be NULL. */
 	int (*revive)(struct deploy *deploy, struct err *err);
 
 	/** Give that version the traffic. */
 	int (*shift)(struct deploy *deploy, struct err *err);
 
-	/** Look once. PROBE_GOOD only when our own version, not the one before it, was seen serving. */
+	/** Look once. PROBE_GOOD only when our own version, not the one before it, was seen
+	 * serving. */
 	int (*probe)(struct deploy *deploy, enum probe *probe, struct err *err);
 
-	/** Give the traffic back to `previous` (to nothing when it's NULL) and stop ours. Also right after a
-	 * publish that failed half-way. */
+	/** Give the traffic back to `previous` (to nothing when it's NULL) and stop ours. Also
+	 * right after a publish that failed half-way. */
 	int (*rollback)(struct deploy *deploy, struct err *err);
 
-	/** Our version is good now: remember that, and remove what no rollback needs. May be NULL. */
+	/** Our version is good now: remember that, and remove what no rollback needs. May be NULL.
+	 */
 	int (*retire)(struct deploy *deploy, struct err *err);
 
 	/** The last lines that the version logged, for a failure's report. May be NULL. */
@@ -114,7 +117,8 @@ struct target {
 	/** What would be done, a line each; reads only. May be NULL. */
 	int (*plan)(const struct deploy *deploy, struct buf *out, struct err *err);
 
-	/** Bring back everything that should be live and isn't; cheap when all is well. May be NULL. */
+	/** Bring back everything that should be live and isn't; cheap when all is well. May be
+	 * NULL. */
 	int (*restore)(const struct site *site, struct err *err);
 
 	/** Stop all that restore would bring back, without forgetting it. May be NULL. */

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -89,7 +90,7 @@ def says_itself():
     for section in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"):
         t.has(got.stdout, f"\n{section}\n" if section != "NAME" else "NAME\n", f"the manual has {section}")
     t.ok(max(map(len, got.stdout.splitlines())) <= 80, "and fits a terminal")
-    for command in ("deploy", "plan", "check", "rollback", "schema"):
+    for command in ("deploy", "plan", "check", "rollback", "down", "schema"):
         t.has(slipway("--help").stdout, f"\n       {command} ", f"it names {command}")
         own = slipway(command, "--help")
         t.ok(own.returncode == 0 and "EXAMPLES" in own.stdout and "EXIT STATUS" in own.stdout,
@@ -279,6 +280,35 @@ def stops():
     t.same(page()[1], before, "what was live still is")
 
 
+def ends():
+    got = slipway("down", "--data", f"{BASE}/nowhere")
+    t.ok(got.returncode == 2 and "there is no data folder" in got.stderr, "down: nothing there", got.stderr)
+    got = slipway("down", "--data", DATA)
+    t.same((got.returncode, got.stdout), (0, f"apps and gateway of {DATA} stopped\n"), "down stops it all", got.stderr)
+    with socket.socket() as s:
+        t.ok(s.connect_ex(("127.0.0.1", PORT)) != 0, "nobody listens any more")
+    got = deploy(an_app("shop", "again"))
+    t.same((got.returncode, page()[1]), (0, "again"), "a deploy after it is live", got.stderr)
+
+
+def first_fails():
+    data = os.path.join(BASE, "data2")
+    folder = an_app("first", "first", status=500)
+    text = open(f"{folder}/slipway.yml", encoding="utf-8").read()
+    t.write(f"{folder}/slipway.yml", text.replace(url(), f"http://shop.localhost:{t.free_port()}"))
+    got = slipway("deploy", "--config", f"{folder}/slipway.yml", "--data", data)
+    t.same(got.returncode, 1, "a first version that isn't healthy", got.stderr)
+    gone_soon = t.until(lambda: not os.path.exists(f"{data}/server/nginx/nginx.pid"), seconds=5)
+    t.ok(gone_soon, "leaves no gateway behind")
+    port = socket.create_server(("127.0.0.1", 0))
+    taken = port.getsockname()[1]
+    t.write(f"{folder}/slipway.yml", text.replace(url(), f"http://shop.localhost:{taken}"))
+    got = slipway("deploy", "--config", f"{folder}/slipway.yml", "--data", data)
+    t.has(got.stderr, "another program has that port: stop it, or give the app another", "a port that is taken")
+    t.same(got.returncode, 1, "is not live")
+    port.close()
+
+
 says_itself()
 refuses()
 checks()
@@ -289,6 +319,8 @@ if shutil.which("nginx", path="/usr/sbin:/usr/bin") and shutil.which("runsv", pa
     stops()
     flask()
     golang()
+    ends()
+    first_fails()
 else:
     t.skip("deployments by hand", "nginx and runit aren't installed")
 t.done()

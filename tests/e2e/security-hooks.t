@@ -75,7 +75,8 @@ def signed(body, secret=None):
 
 
 def alive(name):
-    h.ok(service.request("GET", "/healthz")[0] == 200 and service.roles().get("listener") == listener, name, service.log_text()[-2000:])
+    h.ok(service.request("GET", "/healthz")[0] == 200 and service.roles().get("listener") == listener, name,
+         service.log_text()[-2000:])
 
 
 def start_with(hooks, name, secret=None):
@@ -128,7 +129,8 @@ lines = (f"POST /hooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\nConten
          f"Content-Length: {len(body)}\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: {uuid.uuid4()}\r\n")
 for name, values in (("right and right", (good, good)), ("wrong and right", ("sha256=" + "0" * 64, good)),
                      ("right and wrong", (good, "sha256=" + "0" * 64))):
-    answer = raw(lines.encode() + b"".join(b"X-Hub-Signature-256: %s\r\n" % v.encode() for v in values) + b"\r\n" + body)
+    two = "".join(f"X-Hub-Signature-256: {value}\r\n" for value in values)
+    answer = raw(f"{lines}{two}\r\n".encode() + body)
     bodies.add(answer.split(b"\r\n\r\n", 1)[1].decode())
     h.same(status_of(answer), 401, f"{ROW1}: two headers, {name}", answer)
 
@@ -153,7 +155,8 @@ h.ok(not any(digest in log for digest in (good[7:], good[7:].upper(), signed(bod
 
 ROW5 = "security 5: secrets leak through GitHub itself"
 LEAK = {"X-GitHub-Encoded-Secret": base64.b64encode(service.secret.encode()).decode(),
-        "X-GitHub-Hook-ID": "hook-id-canary", "X-Custom": "custom-header-canary", "Authorization": "Bearer canary-token"}
+        "X-GitHub-Hook-ID": "hook-id-canary", "X-Custom": "custom-header-canary",
+        "Authorization": "Bearer canary-token"}
 status, _, guid = service.post("ping", {"zen": "x"}, headers=LEAK)
 h.same(status, 200, f"{ROW5}: a delivery with X-GitHub-Encoded-Secret is taken")
 h.has(service.log_text(), "rotate the secret now", f"{ROW5}: the log says to rotate")
@@ -186,7 +189,8 @@ _, headers, _ = service.request("GET", "/v1/deployments/1/log", headers={"Author
 h.same((headers["Content-Type"].split(";")[0], headers["X-Content-Type-Options"]), ("text/plain", "nosniff"),
        f"{ROW14}: logs are plain text, and not to be sniffed")
 _, headers, text = service.request("GET", "/v1/%3Cscript%3E", headers={"Authorization": f"Bearer {service.token}"})
-h.ok("script" not in text and "html" not in headers["Content-Type"], f"{ROW14}: an error shows nothing of the path", text)
+h.ok("script" not in text and "html" not in headers["Content-Type"],
+     f"{ROW14}: an error shows nothing of the path", text)
 
 ROW15 = "security 15: broken access control"
 ROUTES = [("GET", "/v1/deployments"), ("GET", "/v1/deployments/1"), ("GET", "/v1/deployments/1/log"),
@@ -220,25 +224,27 @@ got = {path: service.request("GET", path)[0] for path in (
     "/healthz/../v1/deployments", "/healthz/%2e%2e/v1/deployments", "//v1/deployments", "/v1//deployments",
     "/./v1/deployments", "/%76%31/deployments", "/v1%2fdeployments", "/v1/deployments/", "/V1/deployments",
     "/v1/deployments;x", "/v1/deployments%00", "/healthz%2f..%2fv1/deployments", "/hooks/github/../../v1/deployments",
-    "http://127.0.0.1/v1/deployments", "/v1/deliveries/../../../etc/passwd", "/v1/deliveries/%2e%2e%2f%2e%2e%2fetc%2fpasswd")}
+    "http://127.0.0.1/v1/deployments", "/v1/deliveries/../../../etc/passwd",
+    "/v1/deliveries/%2e%2e%2f%2e%2e%2fetc%2fpasswd")}
 h.ok(set(got.values()) <= {400, 401, 404}, f"{ROW15}: no way of writing a path goes round it", got)
 h.same(service.api("GET", "/v1/deliveries/%2e%2e%2f%2e%2e%2fslipwayd.yml")[0] // 100, 4,
        f"{ROW15}: a delivery's id is no path, not even for who may read")
 h.same(state(), before, f"{ROW15}: none of it changed anything")
-status, order = service.api("POST", "/v1/redeploy", {**json.loads(ORDER), "token": "mallory", "cause": {"token": "mallory"}})
+status, order = service.api("POST", "/v1/redeploy", {
+    **json.loads(ORDER), "token": "mallory", "cause": {"token": "mallory"}})
 h.ok(status >= 400 or "mallory" not in json.dumps(service.api("GET", f"/v1/deployments/{order['id']}")),
      f"{ROW15}: who asked is who the token says, whatever the body says", order)
 
 ROW16 = "security 16: denial of service before a signature"
 LIMIT = 25 * 1024 * 1024
 started = time.monotonic()
-answer = raw(f"POST /hooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {good}\r\n"
-             f"Content-Length: {LIMIT + 1}\r\n\r\n".encode())
+POST = ("POST /hooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"X-Hub-Signature-256: {good}\r\n")
+answer = raw(f"{POST}Content-Length: {LIMIT + 1}\r\n\r\n".encode())
 h.ok(status_of(answer) == 413 and time.monotonic() - started < 5,
      f"{ROW16}: a length of 25 MiB and a byte is 413 before any of it is read", answer[:200])
 chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-answer = raw([f"POST /hooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {good}\r\n"
-              f"Transfer-Encoding: chunked\r\n\r\n".encode()] + [chunk] * 26 + [b"0\r\n\r\n"])
+answer = raw([f"{POST}Transfer-Encoding: chunked\r\n\r\n".encode()] + [chunk] * 26 + [b"0\r\n\r\n"])
 h.same(status_of(answer), 413, f"{ROW16}: in chunks as well, once it is over", answer[:200])
 big = b'{"zen":"' + b"x" * (LIMIT - 10) + b'"}'
 h.same((len(big), service.post("ping", big)[0]), (LIMIT, 200), f"{ROW16}: 25 MiB to the byte, signed, are taken")
@@ -250,7 +256,8 @@ def memory(pid):
         return {k: int(v) for k, v in re.findall(r"^(VmHWM|VmRSS):\s+(\d+) kB", f.read(), re.M)}
 
 
-slow = [threading.Thread(target=service.post, args=("ping", big), kwargs={"secret": "wrong but long"}) for _ in range(6)]
+slow = [threading.Thread(target=service.post, args=("ping", big), kwargs={"secret": "wrong but long"})
+        for _ in range(6)]
 for thread in slow:
     thread.start()
 for thread in slow:
@@ -331,7 +338,8 @@ h.same(sum(d["guid"] == guid for d in service.api("GET", "/v1/deliveries?limit=1
        f"{ROW17}: and there once")
 status, _, again = service.post("push", body + b" ", str(uuid.uuid4()))
 delivery = service.delivery(again)
-h.ok(status == 202 and delivery["state"] == "ignored" and f"the same body came before, as delivery {guid}" in delivery["reason"],
+h.ok(status == 202 and delivery["state"] == "ignored"
+     and f"the same body came before, as delivery {guid}" in delivery["reason"],
      f"{ROW17}: the same body under another id is recorded, and deploys nothing", delivery)
 h.same(service.post("release", body + b" ", guid)[0], 200, f"{ROW17}: nor does another event's name make it new")
 h.same(service.api("GET", "/v1/deployments")[1]["deployments"], first, f"{ROW17}: no deployment more")

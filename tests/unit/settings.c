@@ -72,7 +72,8 @@ static void whole(void)
 		bail_out("no settings");
 	same_str(settings->listen, "[::1]:80", "listen");
 	same_str(settings->data, "/srv/slipway", "data, without its end");
-	same_str(settings_store(settings, arena), "sqlite:///srv/slipway/store/slipway.db", "store");
+	same_str(settings_store(settings, arena), "sqlite:///srv/slipway/store/slipway.db",
+		 "store");
 	same_int(settings->workers, 4, "workers");
 	same_str(settings->log_format, "json", "log");
 	same_str(settings->file, "/etc/slipway/d.yml", "file");

@@ -15,6 +15,7 @@
 #include "target/server/nginx.h"
 
 #define CONF_LIMIT (8 << 20)
+#define STOP_GRACE 10
 
 int gateway_check(struct err *err)
 {
@@ -240,8 +241,8 @@ int gateway_apply(const struct site *site, struct err *err)
 	lock = nginx_lock(dir, site->clock, err);
 	if (lock == -1 || render(&text, generation, &count, site, arena, err) == -1)
 		return -1;
-	if (count == 0 && !nginx_is_running(dir))
-		return 0;
+	if (count == 0)
+		return nginx_stop(dir, STOP_GRACE, site->clock, err);
 	return nginx_run(&(struct nginx){.dir = dir, .http = site->http, .clock = site->clock},
 			 &text, generation, err);
 }

@@ -29,7 +29,8 @@ int gateway_conflict(const struct place *place, const struct state_site *site,
 /**
  * Have nginx running with what all the apps' states say. A configuration that nginx refuses, or
  * can't take over (a port that somebody else has), leaves the one before it running: -1.
- * Cheap when nothing changed. Call without any app's lock, or with one only.
+ * Without any app there is none. Cheap when nothing changed. Call without any app's lock, or with
+ * one only.
  */
 int gateway_apply(const struct site *site, struct err *err) MUST_CHECK;
 

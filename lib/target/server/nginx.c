@@ -242,6 +242,18 @@ static bool takes_over(const struct nginx *nginx, const char *generation, size_t
 	return true;
 }
 
+/* What to do about it, where that is known. */
+static const char *advice(const char *complaint)
+{
+	if (!strstr(complaint, "bind()"))
+		return "";
+	if (strstr(complaint, "(13: "))
+		return "; ports below 1024 need CAP_NET_BIND_SERVICE (docs/targets/server.md)";
+	if (strstr(complaint, "(98: "))
+		return "; another program has that port: stop it, or give the app another";
+	return "";
+}
+
 struct last_line {
 	char text[400];
 };
@@ -276,7 +288,8 @@ static int test(const struct nginx *nginx, const char *conf, struct err *err)
 		return err_within(err, "nginx -t");
 	if (status != 0)
 		return err_set(err, ERR_REMOTE, status,
-			       "nginx -t refused the gateway's configuration: %s", last.text);
+			       "nginx -t refused the gateway's configuration: %s%s", last.text,
+			       advice(last.text));
 	return 0;
 }
 
@@ -326,7 +339,8 @@ static int bring_in(const struct nginx *nginx, const char *generation, struct er
 	if (takes_over(nginx, generation, from))
 		return 0;
 	first_complaint(nginx->dir, from, why, sizeof why);
-	return err_set(err, ERR_SYSTEM, 0, "nginx doesn't take the configuration: %s", why);
+	return err_set(err, ERR_SYSTEM, 0, "nginx doesn't take the configuration: %s%s", why,
+		       advice(why));
 }
 
 /* Nobody else would: a log grows for as long as the service runs. */

@@ -25,8 +25,8 @@ struct place {
 	struct arena *arena;
 };
 
-/** Is the data folder's path one that nginx and scripts can be given? ERR_USAGE when it is relative,
- * too long, or has unusual characters. */
+/** Is the data folder's path one that nginx and scripts can be given? ERR_USAGE when it is
+ * relative, too long, or has unusual characters. */
 int place_check(const struct site *site, struct err *err) MUST_CHECK;
 
 /** The place of an app. -1 as place_check(). */
