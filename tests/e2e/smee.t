@@ -47,7 +47,8 @@ head = repo.commit({
     "    health: {path: /}\n    environments:\n      production: {target: server, url: http://shop.localhost:8080}\n"})
 service = h.Service({"acme/shop": repo}).start()
 client = subprocess.Popen(
-    ["node", "tests/npm/node_modules/smee-client/bin/smee.js", "-u", f"http://127.0.0.1:{channel.server_port}/chan",
+    ["node", "-r", "./tests/tools/node18.cjs", "tests/npm/node_modules/smee-client/bin/smee.js",
+     "-u", f"http://127.0.0.1:{channel.server_port}/chan",
      "-t", f"http://127.0.0.1:{service.port}/hooks/github"],
     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     env={"PATH": os.environ["PATH"], "NO_PROXY": "*"})
