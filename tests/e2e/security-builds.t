@@ -148,7 +148,7 @@ def files(service, url, status=0, **more):
     paths = {
         "base": service.base, "data": service.data, "config": service.config,
         "secret": [os.path.join(service.base, n) for n in (
-            "hook-secret", "ops-token", "database-url", "git-password", "slipwayd.yml")]
+            "hook-secret", "ops-token", "database-url", "key", "git-password", "slipwayd.yml")]
         + [os.path.join(service.data, n) for n in ("store/slipway.db", "store/slipway.db-wal", "slipwayd.lock")],
     }
     project = {"version": 1, "services": {"shop": {
@@ -205,8 +205,10 @@ def make(kind):
         "source": {"git": f"http://127.0.0.1:{git_port}/shop.git", "user": "deployer",
                    "password": {"file": "git-password"}},
         "deploy": [{"on": "push", "branches": ["main"], "environment": "production"}],
-        "secrets": {"DATABASE_URL": {"file": "database-url"}, "KEY": LINES, "LONG": LONG}}})
+        "secrets": {"DATABASE_URL": {"file": "database-url"}, "KEY": {"file": "key"}, "LONG": {"file": "long"}}}})
     h.write(os.path.join(service.base, "database-url"), SECRET + "\n", 0o644)
+    h.write(os.path.join(service.base, "key"), LINES + "\n", 0o600)
+    h.write(os.path.join(service.base, "long"), LONG + "\n", 0o600)
     h.write(os.path.join(service.base, "git-password"), PASSWORD + "\n", 0o600)
     return service
 
