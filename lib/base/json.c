@@ -52,9 +52,15 @@ static void make_printable(char *text)
 int json_parse(json_t **out, const char *text, size_t size, struct err *err)
 {
 	json_error_t error;
+	const char *nul;
 	struct place at;
 
 	*out = NULL;
+	/* jansson skips a NUL between tokens as if it were a space. */
+	nul = size > 0 ? memchr(text, '\0', size) : NULL;
+	if (nul)
+		return err_set(err, ERR_USAGE, 0, "not valid JSON: byte %zu is a NUL",
+			       (size_t)(nul - text) + 1);
 	if (nested_too_deep(text, size, &at))
 		return err_set(err, ERR_USAGE, 0,
 			       "not valid JSON: line %u, column %u: nested deeper than %u levels",

@@ -104,11 +104,21 @@ static void check_write(void)
 	same_int(json_parse(&back, out.data, out.size, &err), 0, "so that it can be read again");
 }
 
+static void check_nul(void)
+{
+	json_t *json;
+	struct err err;
+
+	same_int(json_parse(&json, "{\"a\":1\0}", 8, &err), -1, "a NUL between tokens is refused");
+	same_str(err.text, "not valid JSON: byte 7 is a NUL", "and said");
+}
+
 int main(void)
 {
 	check_parse();
 	check_depth();
 	check_paths();
 	check_write();
+	check_nul();
 	return tap_done();
 }
