@@ -4,14 +4,16 @@
 
 #include "base/text.h"
 
-#define DEPTH_MAX 64U
+#define DEPTH_MAX 64
+#define TOO_DEEP  "nested deeper than 64 levels"
 
 struct place {
 	unsigned line, column; /* column in bytes, from 1 */
 };
 
-/* jansson recurses up to 2048 levels; ours is lower and holds before it starts. */
-static bool nested_too_deep(const char *text, size_t size, struct place *at)
+/* What jansson would let pass: it recurses up to 2048 levels, and skips a NUL between tokens as if
+ * it were a space. */
+static const char *find_fault(const char *text, size_t size, struct place *at)
 {
 	bool quoted = false, escaped = false;
 	unsigned depth = 0;
@@ -21,6 +23,8 @@ static bool nested_too_deep(const char *text, size_t size, struct place *at)
 		char c = text[i];
 
 		at->column++;
+		if (c == '\0')
+			return "a NUL";
 		if (escaped)
 			escaped = false;
 		else if (c == '"')
@@ -30,11 +34,11 @@ static bool nested_too_deep(const char *text, size_t size, struct place *at)
 		else if (c == '\n')
 			*at = (struct place){at->line + 1, 0};
 		else if ((c == '[' || c == '{') && ++depth > DEPTH_MAX)
-			return true;
+			return TOO_DEEP;
 		else if ((c == ']' || c == '}') && depth > 0)
 			depth--;
 	}
-	return false;
+	return NULL;
 }
 
 /* jansson quotes the text around the mistake, whatever bytes that has. */
@@ -52,19 +56,14 @@ static void make_printable(char *text)
 int json_parse(json_t **out, const char *text, size_t size, struct err *err)
 {
 	json_error_t error;
-	const char *nul;
+	const char *fault;
 	struct place at;
 
 	*out = NULL;
-	/* jansson skips a NUL between tokens as if it were a space. */
-	nul = size > 0 ? memchr(text, '\0', size) : NULL;
-	if (nul)
-		return err_set(err, ERR_USAGE, 0, "not valid JSON: byte %zu is a NUL",
-			       (size_t)(nul - text) + 1);
-	if (nested_too_deep(text, size, &at))
-		return err_set(err, ERR_USAGE, 0,
-			       "not valid JSON: line %u, column %u: nested deeper than %u levels",
-			       at.line, at.column, DEPTH_MAX);
+	fault = text ? find_fault(text, size, &at) : NULL;
+	if (fault)
+		return err_set(err, ERR_USAGE, 0, "not valid JSON: line %u, column %u: %s", at.line,
+			       at.column, fault);
 	*out = json_loadb(text ? text : "", text ? size : 0,
 			  JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (*out)

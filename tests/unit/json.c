@@ -110,7 +110,7 @@ static void check_nul(void)
 	struct err err;
 
 	same_int(json_parse(&json, "{\"a\":1\0}", 8, &err), -1, "a NUL between tokens is refused");
-	same_str(err.text, "not valid JSON: byte 7 is a NUL", "and said");
+	same_str(err.text, "not valid JSON: line 1, column 7: a NUL", "and said");
 }
 
 int main(void)
