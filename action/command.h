@@ -36,7 +36,7 @@ struct command {
 };
 
 extern const struct command command_deploy, command_plan, command_check, command_rollback,
-	command_down, command_schema;
+	command_down, command_schema, command_action;
 extern const struct command *const commands[]; /* NULL ends it */
 
 /* Options that several of them have, for their tables. */

@@ -91,7 +91,8 @@ void help_program(FILE *out)
 
 void help_command(FILE *out, const struct command *command)
 {
-	bool deploys = command == &command_deploy || command == &command_rollback;
+	bool deploys = command == &command_deploy || command == &command_rollback
+		       || command == &command_action;
 
 	fprintf(out, "NAME\n       slipway %s - %s\n\nSYNOPSIS\n       slipway %s%s%s%s\n",
 		command->name, command->summary, command->name,

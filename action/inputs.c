@@ -1,5 +1,6 @@
 #include "action/inputs.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,34 @@ int inputs_data(const char **out, struct arena *arena, struct err *err)
 			       "neither XDG_STATE_HOME nor HOME says where releases may be kept; "
 			       "give --data FOLDER");
 	return 0;
+}
+
+const char *inputs_action(const char *name)
+{
+	char variable[64] = "INPUT_";
+	size_t size = strlen(variable);
+
+	for (; *name && size < sizeof variable - 1; name++)
+		variable[size++] = *name == ' ' ? '_' : (char)toupper((unsigned char)*name);
+	return get(variable);
+}
+
+bool inputs_in_action_container(void)
+{
+	/* Where the runner mounts the workspace; outside of a container it is the runner's own. */
+	const char *workspace = get("GITHUB_WORKSPACE");
+
+	return workspace && strcmp(workspace, "/github/workspace") == 0;
+}
+
+const char *inputs_output_file(void)
+{
+	return get("GITHUB_OUTPUT");
+}
+
+const char *inputs_commit(void)
+{
+	return get("GITHUB_SHA");
 }
 
 const char *inputs_home(void)

@@ -16,6 +16,14 @@ int inputs_secrets(const struct field_pair **out, const char *const *names, stru
 /** Where state lives when --data isn't given; in the arena. ERR_USAGE when no variable tells. */
 int inputs_data(const char **out, struct arena *arena, struct err *err) MUST_CHECK;
 
+/** An input of the action, by its name in action.yml; NULL when it is unset or empty. The runner's
+ * name for it is INPUT_ and the name in capitals, ' ' as '_'. */
+const char *inputs_action(const char *name);
+
+bool inputs_in_action_container(void); /* we are the container of a Docker container action */
+const char *inputs_output_file(void);  /* GITHUB_OUTPUT; NULL when unset */
+const char *inputs_commit(void);       /* GITHUB_SHA; NULL when unset */
+
 const char *inputs_home(void); /* NULL when unset */
 bool inputs_terminal_can_draw(void);
 bool inputs_want_colour(void);

@@ -120,7 +120,7 @@ static void tell(const struct call *call, const struct plan *plan, const struct 
 }
 
 static int run_plan(const struct plan *plan, struct world *world, const struct call *call,
-		    int64_t fence, struct arena *arena)
+		    int64_t fence, struct result *last, struct arena *arena)
 {
 	bool terminal = isatty(fileno(call->report)) && inputs_terminal_can_draw();
 	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
@@ -144,6 +144,8 @@ static int run_plan(const struct plan *plan, struct world *world, const struct c
 	tell(call, plan, &result);
 	if (file_remove_tree(plan->work, &err))
 		fprintf(call->report, "slipway: warning: %s\n", err.text);
+	if (last)
+		*last = result;
 	return outcome_exit(result.outcome);
 }
 
@@ -170,7 +172,7 @@ int launch_all(const struct setup *setup, const struct launch *launch, const str
 		if (make_plan(&plan, setup, launch, setup->services[i], arena, err)
 		    || next_fence(&fence, setup->data, err))
 			return -1;
-		status = run_plan(&plan, &world, call, fence, arena);
+		status = run_plan(&plan, &world, call, fence, launch->last, arena);
 		if (status != 0 && setup->services[i + 1])
 			fputs("slipway: the services after it were left as they are\n",
 			      call->report);

@@ -2,12 +2,14 @@
 #define ACTION_LAUNCH_H
 
 #include "action/setup.h"
+#include "pipeline/pipeline.h"
 
 /* What differs between the commands that run the pipeline. */
 struct launch {
 	const char *commit; /* NULL for a rollback */
 	bool revive;
 	const char *version; /* revive: which; NULL: the last good one before the live one */
+	struct result *last; /* where to say how the last one ended; in the arena. May be NULL */
 };
 
 /** Have the data folder (made when it isn't there) to ourselves: *lock is a descriptor to close.

@@ -9,9 +9,9 @@
 
 #define VERSION "0.1.0"
 
-const struct command *const commands[] = {
-	&command_deploy, &command_plan, &command_check, &command_rollback, &command_down,
-	&command_schema, NULL};
+const struct command *const commands[] = {&command_deploy,   &command_plan, &command_check,
+					  &command_rollback, &command_down, &command_schema,
+					  &command_action,   NULL};
 #define COMMAND_COUNT (sizeof commands / sizeof *commands - 1)
 
 static const struct command *find(const char *name)

@@ -76,6 +76,7 @@ struct target {
 	const char *summary;
 	const struct field *fields;
 	size_t settings_size;
+	bool here; /* it serves from the machine that it is called on */
 
 	/** What the table can't say about settings and app. No network. May be NULL. */
 	int (*check)(const void *settings, const struct app *app, struct err *err);

@@ -90,7 +90,7 @@ def says_itself():
     for section in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"):
         t.has(got.stdout, f"\n{section}\n" if section != "NAME" else "NAME\n", f"the manual has {section}")
     t.ok(max(map(len, got.stdout.splitlines())) <= 80, "and fits a terminal")
-    for command in ("deploy", "plan", "check", "rollback", "down", "schema"):
+    for command in ("deploy", "plan", "check", "rollback", "down", "schema", "action"):
         t.has(slipway("--help").stdout, f"\n       {command} ", f"it names {command}")
         own = slipway(command, "--help")
         t.ok(own.returncode == 0 and "EXAMPLES" in own.stdout and "EXIT STATUS" in own.stdout,
@@ -291,6 +291,39 @@ def ends():
     t.same((got.returncode, page()[1]), (0, "again"), "a deploy after it is live", got.stderr)
 
 
+def as_action():
+    folder = an_app("shop", "action")
+    out = os.path.join(BASE, "outputs")
+    given = {"INPUT_CONFIG": f"{folder}/slipway.yml", "INPUT_SERVICE": "", "INPUT_ENVIRONMENT": "production",
+             "INPUT_DRY-RUN": "", "GITHUB_OUTPUT": out, "GITHUB_SHA": "1" * 40, "XDG_STATE_HOME": f"{BASE}/state"}
+    inside = {**given, "GITHUB_WORKSPACE": "/github/workspace"}
+    got = slipway("action", **inside)
+    t.same(got.returncode, 2, "in the action's container target server is refused")
+    t.has(got.stderr, "ends with it; let a slipwayd on the server deploy this, or set dry-run: true", "with the reason")
+    got = slipway("action", **{**inside, "INPUT_DRY-RUN": "true"})
+    t.same(got.returncode, 0, "a dry run is fine there", got.stderr)
+    t.has(got.stdout, "\npublish ", "and says what would be done")
+    t.ok(not os.path.exists(out) and not os.path.exists(f"{BASE}/state"), "nothing was touched")
+    got = slipway("action", **{**given, "INPUT_DRY-RUN": "maybe"})
+    t.ok(got.returncode == 2 and "'dry-run': expected true or false, found 'maybe'" in got.stderr, "a wrong input",
+         got.stderr)
+    port = t.free_port()
+    path = f"{folder}/slipway.yml"
+    t.write(path, open(path, encoding="utf-8").read().replace(url(), f"http://shop.localhost:{port}"))
+    got = slipway("action", **given)
+    t.same((got.returncode, t.fetch(port, "shop.localhost")[1]), (0, "action"), "outside it deploys", got.stderr)
+    outputs = {}
+    lines = open(out, encoding="utf-8").read().splitlines()
+    while lines:
+        name, end = lines.pop(0).split("<<")
+        outputs[name] = lines[:lines.index(end)]
+        lines = lines[lines.index(end) + 1:]
+    t.ok(outputs.pop("version")[0].startswith("1" * 12 + "-"), "the version is of GITHUB_SHA")
+    t.same(outputs, {"state": ["succeeded"], "url": [f"http://shop.localhost:{port}"], "previous-version": [""],
+                     "commit": ["1" * 40]}, "the outputs")
+    t.same(slipway("down", "--data", f"{BASE}/state/slipway").returncode, 0, "and it is stopped")
+
+
 def first_fails():
     data = os.path.join(BASE, "data2")
     folder = an_app("first", "first", status=500)
@@ -320,6 +353,7 @@ if shutil.which("nginx", path="/usr/sbin:/usr/bin") and shutil.which("runsv", pa
     flask()
     golang()
     ends()
+    as_action()
     first_fails()
 else:
     t.skip("deployments by hand", "nginx and runit aren't installed")

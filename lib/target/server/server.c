@@ -238,6 +238,7 @@ const struct target target_server = {
 	.summary = "a process on this machine, supervised by runit, behind nginx",
 	.fields = fields,
 	.settings_size = sizeof(struct server_settings),
+	.here = true,
 	.check = check,
 	.ready = ready,
 	.folder = folder,
