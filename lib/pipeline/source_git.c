@@ -116,10 +116,13 @@ static int lock(const struct git_source *self, const struct source_tick *tick, s
 	}
 }
 
+/* A fetch tells the server what is here already by refs alone, and without one gets all of history
+ * again. 256 names that are used again and again keep the latest of every branch. */
 static int fetch_one(const struct git_source *self, const char *repository, const char *commit,
 		     const struct source_tick *tick, struct err *err)
 {
 	bool deep = text_same(repository, self->full);
+	autofree char *kept = xprintf("+%s:refs/slipway/kept/%.2s", commit, commit);
 	const char *const args[] = {"fetch",
 				    "--quiet",
 				    "--no-tags",
@@ -127,7 +130,7 @@ static int fetch_one(const struct git_source *self, const char *repository, cons
 				    deep ? "--no-recurse-submodules" : "--depth=1",
 				    "--",
 				    self->url,
-				    commit,
+				    kept,
 				    NULL};
 
 	return run_quiet(self, repository, args, tick, err);

@@ -219,6 +219,39 @@ static void check_compare(struct source *source)
 	   "a first commit: all its files");
 }
 
+/* A long history, and pushes on top of it: each brings its own objects only. */
+static void check_history_comes_once(void)
+{
+	autofree char *path = file_join(top, "long");
+	cleanup(source_freep) struct source *source = open_source(path, "long-cache", NULL, NULL);
+	cleanup(arena_freep) struct arena *arena = arena_new();
+	autofree char *before = NULL, *objects = NULL;
+	struct err err = ERR_INIT;
+
+	shell("git init -q -b main long && for i in $(seq 300); do "
+	      "printf 'commit refs/heads/main\ncommitter A <a@example.com> %d +0000\n"
+	      "data 1\nx\nM 100644 inline n\ndata 3\n%03d\n' $((1700000000 + i)) $i; done"
+	      " | git -C long fast-import --quiet");
+	before = output_of("git -C long rev-parse main");
+	for (int i = 0; i < 8; i++) {
+		autofree char *now = NULL;
+		const char *const *files;
+		enum relation relation = RELATION_UNKNOWN;
+
+		shell("cd long && tree=$(git rev-parse main^{tree}) && git update-ref "
+		      "refs/heads/main $(git -c user.name=A -c user.email=a@example.com "
+		      "commit-tree -p main -m more $tree)");
+		now = output_of("git -C long rev-parse main");
+		if (source->compare(source, before, now, arena, &relation, &files, &err)
+		    || relation != RELATION_AHEAD)
+			ok(false, err.text);
+	}
+	objects = output_of("git -C long-cache/full.git count-objects -v"
+			    " | awk '/^(count|in-pack):/ {n += $2} END {print n}'");
+	/* 300 commits with a tree and a file each, and 8 commits; not all of it nine times. */
+	ok(strtol(objects, NULL, 10) < 1000, "a history is fetched once, and then what is new");
+}
+
 static void check_refused(void)
 {
 	static const char *const urls[] = {"--upload-pack=touch x",
@@ -405,6 +438,7 @@ int main(void)
 	check_read(source);
 	check_compare(source);
 	ok(fetched(source, merged, &err) && holds("app/a.txt", "two\n"), "fetched with history");
+	check_history_comes_once();
 	check_refused();
 	check_failures(path);
 	check_security_nothing_runs(path);
