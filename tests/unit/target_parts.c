@@ -1,5 +1,6 @@
 /* The parts of target server: who has a port, what is kept, which urls are taken, one process. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -50,6 +51,14 @@ static void ports(void)
 		 "nobody is ours: a stranger");
 	same_int(who.pid, getpid(), "with its number");
 	ok(!portcheck_can_bind(port), "nobody else can have it");
+	char address[32];
+	snprintf(address, sizeof address, "127.0.0.1:%d", port);
+	same_int(portcheck_listen(address), EADDRINUSE, "not at this address");
+	snprintf(address, sizeof address, "*:%d", port);
+	same_int(portcheck_listen(address), EADDRINUSE, "nor at all of them");
+	same_int(portcheck_listen("192.0.2.1:8"), EADDRNOTAVAIL, "an address of another machine");
+	same_int(portcheck_listen("127.0.0.1:0"), 0, "any port");
+	same_int(portcheck_listen("nowhere:80"), EINVAL, "no address");
 	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,9 +14,12 @@
 #include "net/url.h"
 #include "target/server/gateway_conf.h"
 #include "target/server/nginx.h"
+#include "target/server/portcheck.h"
 
-#define CONF_LIMIT (8 << 20)
-#define STOP_GRACE 10
+#define CONF_LIMIT      (8 << 20)
+#define LISTEN_TRIES    5
+#define LISTEN_PAUSE_MS 200
+#define STOP_GRACE      10
 
 int gateway_check(struct err *err)
 {
@@ -146,6 +150,59 @@ int gateway_conflict(const struct place *place, const struct state_site *site, s
 				       "url '%s': app '%s' has this host and port already; give "
 				       "this one another",
 				       site->url, names[i]);
+	}
+	return 0;
+}
+
+static bool has_port(const struct state_site *site, const char *listen)
+{
+	for (size_t i = 0; site->url && site->listen[i]; i++)
+		if (text_same(strrchr(site->listen[i], ':'), strrchr(listen, ':')))
+			return true;
+	return false;
+}
+
+/* Then it is nginx that listens at the port, whatever the address. */
+static bool is_in_use(const struct place *place, const char *listen)
+{
+	const char *const *names = place_apps(place->site, place->arena);
+
+	for (size_t i = 0; names[i]; i++) {
+		struct place app;
+		struct state state;
+		struct err ignored;
+
+		if (place_named(&app, place->site, names[i], place->arena, &ignored) == 0
+		    && state_load(&state, &app, &ignored) == 0
+		    && (has_port(&state.site, listen) || has_port(&state.next_site, listen)))
+			return true;
+	}
+	return false;
+}
+
+static int port_of(const char *listen)
+{
+	return (int)strtoul(strrchr(listen, ':') + 1, NULL, 10);
+}
+
+int gateway_can_listen(const struct place *place, const struct state_site *site, struct err *err)
+{
+	for (size_t i = 0; site->listen[i]; i++) {
+		const char *listen = site->listen[i];
+		struct portcheck_who who = {0};
+		int why = is_in_use(place, listen) ? 0 : portcheck_listen(listen);
+
+		/* An nginx of ours that is about to let go of it. */
+		for (int try = 1; why == EADDRINUSE && try < LISTEN_TRIES; try++) {
+			clock_sleep(place->site->clock, LISTEN_PAUSE_MS);
+			why = portcheck_listen(listen);
+		}
+		if (why == EADDRINUSE)
+			(void)portcheck_listener(port_of(listen), 0, &who);
+		if (why)
+			return err_set(err, ERR_REMOTE, why,
+				       "the gateway can't listen on %s: %s%s%s", listen,
+				       strerror(why), who.pid ? ", by " : "", who.name);
 	}
 	return 0;
 }

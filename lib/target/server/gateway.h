@@ -27,6 +27,14 @@ int gateway_conflict(const struct place *place, const struct state_site *site,
 		     struct err *err) MUST_CHECK;
 
 /**
+ * Can the gateway listen there? -1 when a stranger has the port, or the address isn't this
+ * machine's. Before the site is in the state: what nginx can't have stands in the way of every
+ * other app's change. Ports that it has already aren't looked at.
+ */
+int gateway_can_listen(const struct place *place, const struct state_site *site,
+		       struct err *err) MUST_CHECK;
+
+/**
  * Have nginx running with what all the apps' states say. A configuration that nginx refuses, or
  * can't take over (a port that somebody else has), leaves the one before it running: -1.
  * Without any app there is none. Cheap when nothing changed. Call without any app's lock, or with

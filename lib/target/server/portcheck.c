@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -353,18 +354,43 @@ enum portcheck portcheck_listener(int port, pid_t root, struct portcheck_who *wh
 	return PORTCHECK_STRANGER;
 }
 
-static bool can_bind(int family, const void *address, socklen_t size)
+static int try_bind(int family, const void *address, socklen_t size)
 {
 	cleanup(file_close_at) int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int yes = 1;
 
 	if (fd == -1)
-		return true; /* this machine doesn't have the family */
+		return 0; /* this machine doesn't have the family */
 	if (family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
 	/* As most servers do it: a connection in TIME_WAIT isn't in the way. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-	return bind(fd, address, size) == 0 && listen(fd, 1) == 0;
+	return bind(fd, address, size) == 0 && listen(fd, 1) == 0 ? 0 : errno;
+}
+
+static bool can_bind(int family, const void *address, socklen_t size)
+{
+	return try_bind(family, address, size) == 0;
+}
+
+int portcheck_listen(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	uint16_t port = htons((uint16_t)strtoul(colon ? colon + 1 : "", NULL, 10));
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
+	char address[64];
+
+	snprintf(address, sizeof address, "%.*s", colon ? (int)(colon - listen) : 0, listen);
+	if (address[0] == '[') {
+		address[strcspn(address, "]")] = '\0';
+		return inet_pton(AF_INET6, address + 1, &v6.sin6_addr) == 1
+			       ? try_bind(AF_INET6, &v6, sizeof v6)
+			       : EINVAL;
+	}
+	if (strcmp(address, "*") != 0 && inet_pton(AF_INET, address, &v4.sin_addr) != 1)
+		return EINVAL;
+	return try_bind(AF_INET, &v4, sizeof v4);
 }
 
 bool portcheck_can_bind(int port)

@@ -28,6 +28,10 @@ enum portcheck portcheck_listener(int port, pid_t root, struct portcheck_who *wh
 /** How many connections to the port (of any local address) are established. */
 unsigned portcheck_connections(int port);
 
+/** Could a process listen at "address:port" now (IPv4, IPv6 in [], or * for all of IPv4)? 0, or
+ * errno. */
+int portcheck_listen(const char *listen);
+
 /** Could a process listen on all addresses at this port now? */
 bool portcheck_can_bind(int port);
 

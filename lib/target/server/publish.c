@@ -127,6 +127,7 @@ static int reserve(struct stage *stage, const struct deploy *deploy, const char 
 			 deploy->arena, err)
 		    == -1
 	    || gateway_conflict(&stage->place, &state->next_site, err) == -1
+	    || gateway_can_listen(&stage->place, &state->next_site, err) == -1
 	    || publish_choose_port(stage, state->next.slot, err) == -1
 	    || choose_other_port(stage, err) == -1)
 		return -1;

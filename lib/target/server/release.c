@@ -183,6 +183,14 @@ static bool is_named(const struct state *state, const char *version)
 	       || text_same(state->leaving.version, version) || state_is_good(state, version);
 }
 
+int release_forget(const struct place *place, const struct state *state, const char *version,
+		   struct err *err)
+{
+	if (!version || !release_is_version(version) || is_named(state, version))
+		return 0;
+	return release_remove(place, version, false, err);
+}
+
 static int sweep(const struct place *place, const struct state *state, const char *kind,
 		 struct err *err)
 {

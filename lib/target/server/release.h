@@ -38,6 +38,10 @@ int release_load(struct release *out, const struct place *place, const char *ver
 int release_remove(const struct place *place, const char *version, bool log,
 		   struct err *err) MUST_CHECK;
 
+/** Remove a version (but not its log) unless the state names it. Fine when it isn't there. */
+int release_forget(const struct place *place, const struct state *state, const char *version,
+		   struct err *err) MUST_CHECK;
+
 /** Remove what none of the state's lists names and is older than a day: left by a deployment that
  * came to no end. */
 int release_sweep(const struct place *place, const struct state *state, struct err *err) MUST_CHECK;

@@ -148,8 +148,9 @@ static int clear_away(struct deploy *deploy, bool had_traffic, struct err *err)
 	if (stage_begin(&stage, deploy, err) == -1)
 		return -1;
 	run = stage.state.next;
+	/* Refused before it had a slot: the checkout is there all the same. */
 	if (!stage_is_ours(&run, deploy))
-		return 0;
+		return release_forget(&stage.place, &stage.state, deploy->version, err);
 	stage_end(&stage);
 	if (had_traffic
 	    && drain(deploy->site, *state_port(&stage.state, run.slot),
