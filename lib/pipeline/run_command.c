@@ -166,6 +166,10 @@ int run_command(struct run *run, const char *const *argv, const char *const *env
 	tell(&output, false);
 	buf_free(&output.clean);
 	child_kill_marked(run->plan->job);
+	/* The child is the launcher, which nobody knows by name. */
+	if (result && err->kind == ERR_LIMIT)
+		return err_set(err, ERR_LIMIT, 0, "`%s` took longer than %lld s%s%s", what,
+			       (long long)timeout, *output.last ? ": " : "", output.last);
 	if (result)
 		return err_within(err, "`%s`", what);
 	return judge(&output, what, status, err);
