@@ -54,6 +54,7 @@ static void stranger(struct bench *bench, struct arena *arena)
 	ok(line && sscanf(strstr(line, "on port"), "on port %d", &port) == 1, "it says its port");
 	same_int(server->rollback(&try.deploy, &err), 0, "roll back");
 
+	fflush(stdout); /* or the child has it too */
 	pid_t pid = fork();
 	if (pid == 0) {
 		char text[16];
@@ -136,6 +137,7 @@ static void long_requests(struct bench *bench, struct arena *arena)
 
 	bench_built(bench, &try, arena, "two", 60, "ok");
 	same_int(server->publish(&try.deploy, &err), 0, "publish the next");
+	fflush(stdout); /* or the child has it too */
 	pid_t pid = fork();
 	if (pid == 0) {
 		char port[16];
@@ -182,6 +184,7 @@ static void kill_everything(struct bench *bench)
 
 	/* Every process whose command line or folder is in our data folder. */
 	snprintf(command, sizeof command, "%s", bench->dir);
+	fflush(stdout); /* or the child has it too */
 	pid_t pid = fork();
 	if (pid == 0) {
 		execl("/usr/bin/python3", "python3", "tests/target/killall.py", command,
@@ -222,6 +225,7 @@ static void gateway_port_taken(struct bench *bench, struct arena *arena)
 	int port = portcheck_pick((unsigned)getpid() * 11, NULL, NULL);
 	char url[64];
 
+	fflush(stdout); /* or the child has it too */
 	pid_t pid = fork();
 	if (pid == 0) {
 		char text[16];
