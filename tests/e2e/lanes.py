@@ -226,17 +226,17 @@ class Lane:
         """What an ended deployment must not leave behind; [] when there is nothing."""
         found = [f"process {pid}: {line}" for pid, line in processes(self.job(number))]
         state = self.state()
-        if state:
+        if os.path.isdir(self.app):
             found += [f"{key}: {state[key]}" for key in ("next", "previous", "leaving", "next_site") if state.get(key)]
             free = os.path.join(self.app, "slots", self.free_slot())
             found += [f"in the free slot {pid}: {line}" for pid, line in processes(f"SLIPWAY_SLOT={free}")]
-            good = set(state["good"])
+            good = set(state.get("good", []))
             for kind in ("releases", "runs"):
                 names = set(os.listdir(os.path.join(self.app, kind)))
                 found += [f"{kind}: {name}" for name in sorted(names ^ good)]
         work = os.path.join(self.data, "work")
         names = os.listdir(work) if os.path.isdir(work) else []
-        found += [f"work: {name}" for name in names if number is None or name == str(number)]
+        found += [f"work: {name}" for name in names if self.alone or name.split(".")[0] == str(number)]
         return found
 
 
@@ -244,6 +244,7 @@ class Hand(Lane):
     """`slipway deploy` with a data folder of the lane's own."""
 
     how = "by hand"
+    alone = True
 
     def __init__(self, name, data=None):
         super().__init__(name, t.free_port())
@@ -285,6 +286,9 @@ class Hand(Lane):
         begun = re.findall(r"^(\w+) +begins$", text_of(self.output), re.M)
         return begun[-1] if begun and running.poll() is None else None
 
+    def over(self, running):
+        return running.poll() is not None
+
     def rollback(self, *words):
         return self.end(self.begin(command="rollback", words=words))
 
@@ -293,6 +297,7 @@ class Pushed(Lane):
     """Pushes to a repository of the lane's own, in a slipwayd that other lanes may share."""
 
     how = "by a push"
+    alone = False
 
     def __init__(self, name, port=None):
         super().__init__(name, port or t.free_port())
@@ -330,6 +335,10 @@ class Pushed(Lane):
     def step(self, number):
         found = self.slipwayd.api("GET", f"/v1/deployments/{number}")[1]
         return found["step"] if isinstance(found, dict) and found.get("state") == "running" else None
+
+    def over(self, number):
+        found = self.slipwayd.api("GET", f"/v1/deployments/{number}")[1]
+        return not isinstance(found, dict) or found.get("state") in t.ENDED
 
     def rollback(self, *words):
         named = {"version": words[1]} if words else {}

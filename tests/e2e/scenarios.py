@@ -47,7 +47,8 @@ def simply(lane, files):
 
 
 def until_step(lane, running, step):
-    return t.until(lambda: lane.step(running) == step, LONG, 0.02)
+    """A short step may be over before it is seen: then what is done comes a little later."""
+    return t.until(lambda: lane.step(running) == step or lane.over(running), LONG, 0.02)
 
 
 def open_gate(path):
@@ -68,6 +69,13 @@ def cancel_at(step, ready=None, times=1):
         return lane.end(running)
 
     return play
+
+
+def cancelled_early(lane, files):
+    running = lane.begin(files)
+    t.until(lambda: "begins" in text_of(lane.output), LONG, 0.01)
+    running.send_signal(signal.SIGINT)
+    return lane.end(running)
 
 
 def held_at_shift(act):
@@ -200,6 +208,18 @@ def stranger_has_url(lane, files):
     with Stranger(t.free_port()) as stranger:
         files["slipway.yml"] = files["slipway.yml"].replace(f":{lane.port}", f":{stranger.server.server_port}")
         return simply(lane, files)
+
+
+def other_apps_url(lane, files):
+    """The url of the app that this lane had before."""
+    host = lane.host
+    lane.fresh()
+    lane.host = host
+    new = lane.files(lane.version())
+    ended = simply(lane, new)
+    t.same(lane.leftovers(ended.number), [], f"url-taken {lane.how}: the other app leaves nothing behind")
+    lane.service = host.split(".")[0]
+    return ended
 
 
 def gateway_killed(lane, files):
@@ -359,7 +379,7 @@ TABLE = [
         1, "failed", "before", "publish: not healthy after 8 s: /healthz answers 302, expected 200",
         health=UNHEALTHY, status=302),
     Row("health-hangs", "Health takes the request and never answers",
-        1, "failed", "before", "publish: not healthy after 8 s: … timed out", health=UNHEALTHY, health_seconds=600),
+        1, "failed", "before", "publish: not healthy after 8 s: … Operation timed out", health=UNHEALTHY, health_seconds=600),
     Row("never-listens", "The app runs but never listens",
         1, "failed", "before", "publish: not healthy after 8 s: nothing listens on 127.0.0.1:N yet (the PORT in its "
         "environment)", health=UNHEALTHY, start="'echo warming up; exec sleep 600'"),
@@ -398,7 +418,7 @@ TABLE = [
         1, "failed", "before", "test: `echo 2 of 7 failed; exit 1` ended with status 1: 2 of 7 failed",
         more="test: {run: 'echo 2 of 7 failed; exit 1'}"),
     Row("test-hangs", "The tests hang until their time is up",
-        1, "failed", "before", "test: `echo connecting; sleep 600`: … 2 s",
+        1, "failed", "before", "test: `echo connecting; sleep 600` took longer than 2 s: connecting",
         more="test: {run: 'echo connecting; sleep 600', timeout: 2s}"),
     Row("test-killed", "The tests are killed by a signal",
         1, "failed", "before", "was ended by signal 9", more="test: {run: 'kill -9 $$'}"),
@@ -408,7 +428,7 @@ TABLE = [
         1, "failed", "before", "build: `echo main.c:3: oops; exit 2` ended with status 2: main.c:3: oops",
         more="build: {run: 'echo main.c:3: oops; exit 2'}"),
     Row("build-hangs", "The build hangs until its time is up, and ignores SIGTERM",
-        1, "failed", "before", "build: … 2 s",
+        1, "failed", "before", "build: `trap : TERM; while :; do sleep 1; done` took longer than 2 s",
         more="build: {run: 'trap : TERM; while :; do sleep 1; done', timeout: 2s}"),
     Row("build-leaves-daemon", "The build leaves a daemon behind that holds its output: it is killed",
         0, "succeeded", "new", "is healthy", more="build: {run: 'setsid sleep 600 & echo built'}"),
@@ -428,10 +448,14 @@ TABLE = [
     Row("commit-missing", "A push tells of a commit that the repository doesn't have",
         None, "ignored", "before", "the repository has no commit 0123456789…", absent_commit),
     Row("address-not-ours", "The gateway is to listen on an address that this machine doesn't have",
-        1, "failed", "before", "192.0.2.1:N … Cannot assign requested address", target={"listen": "192.0.2.1:8"},
-        alone=True),
+        1, "failed", "before", "publish: the gateway can't listen on 192.0.2.1:8: Cannot assign requested address",
+        target={"listen": "192.0.2.1:8"}),
     Row("url-port-taken", "A stranger has the port of the url",
-        1, "failed", "before", "127.0.0.1:N … Address already in use", stranger_has_url, alone=True),
+        1, "failed", "before", "publish: the gateway can't listen on 127.0.0.1:N: Address already in use, by …",
+        stranger_has_url),
+    Row("url-taken", "Another app has the host and port of the url",
+        1, "failed", "before", "publish: url '…': app '…' has this host and port already; give this one another",
+        other_apps_url),
     Row("gateway-killed", "The gateway is killed during the deployment: it is started again",
         0, "succeeded", "new", "is healthy", gateway_killed, meanwhile="gap", alone=True, health=PATIENT,
         gate="{path-gate}"),
@@ -453,8 +477,8 @@ TABLE = [
     Row("first-good", "The first version of an app, and nothing goes wrong", 0, "succeeded", "new", "is healthy",
         first=True, meanwhile="gap"),
 
-    Row("cancelled-fetch", "Cancelled (SIGINT) while the folder is copied",
-        4, None, "before", "cancelled", cancel_at("fetch")),
+    Row("cancelled-early", "Cancelled (SIGINT) right at the start",
+        4, None, "before", "cancelled", cancelled_early, start_seconds=5),
     Row("cancelled-build", "Cancelled during the build",
         4, None, "before", "build: cancelled", cancel_at("build", "ran"), more="build: {run: '" + WAIT + "'}"),
     Row("cancelled-test", "Cancelled during tests that ignore SIGTERM and left a daemon behind",
