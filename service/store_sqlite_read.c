@@ -253,18 +253,22 @@ int sqlite_good(struct store *store, const struct order *about, const char *want
 		struct arena *arena, struct order *out, struct err *err)
 {
 	/* A rollback succeeds with the version that it revived: the first deployment of a version
-	 * says how old it is. */
+	 * says how old it is. What was rolled back from, and not live again since, isn't gone back
+	 * to unless it is named. */
 	static const char sql[] =
-		"WITH good AS (SELECT version, commit_id, ref, min(id) AS first FROM deployments"
-		"  WHERE repository = ?1 AND service = ?2 AND environment = ?3"
-		"  AND state = 'succeeded' AND version IS NOT NULL AND commit_id IS NOT NULL"
-		"  GROUP BY version)"
+		"WITH done AS (SELECT * FROM deployments WHERE repository = ?1 AND service = ?2"
+		"  AND environment = ?3 AND state = 'succeeded' AND version IS NOT NULL"
+		"  AND commit_id IS NOT NULL),"
+		" good AS (SELECT version, commit_id, ref, min(id) AS first, max(id) AS last"
+		"  FROM done GROUP BY version)"
 		" SELECT version, commit_id, ref FROM good WHERE CASE WHEN ?4 IS NOT NULL"
 		"  THEN version = ?4"
-		"  ELSE first < (SELECT g.first FROM live l JOIN deployments d ON d.id = "
-		"l.deployment"
+		"  ELSE first < (SELECT g.first FROM live l JOIN done d ON d.id = l.deployment"
 		"   JOIN good g ON g.version = d.version"
-		"   WHERE l.repository = ?1 AND l.service = ?2 AND l.environment = ?3) END"
+		"   WHERE l.repository = ?1 AND l.service = ?2 AND l.environment = ?3)"
+		"  AND NOT EXISTS (SELECT 1 FROM done r JOIN good g ON g.version = r.version"
+		"   WHERE r.revive AND r.previous = good.version AND g.first < good.first"
+		"   AND r.id > good.last) END"
 		" ORDER BY first DESC LIMIT 1";
 	struct sqlite *self = sqlite_of(store);
 	sqlite3_stmt *statement = sqlite_query(self, err, sql, "tttt", about->repository,

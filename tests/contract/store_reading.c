@@ -35,16 +35,26 @@ static void logs_are_read_from_an_offset(struct store *store)
 	buf_free(&out);
 }
 
+static const char *serving;
+
+/* A deployment (of a version: a rollback to it) that succeeds; the version is called as its commit.
+ */
 static void live(struct store *store, const char *commit, const char *dedupe, const char *version)
 {
 	struct order order = an_order("web", commit, dedupe);
+	struct result result = {.outcome = OUTCOME_LIVE, .failed = STEP_DONE};
+	struct err err = ERR_INIT;
 	struct claim claim;
+
+	result.progress.version = commit;
+	result.progress.previous = serving;
+	serving = commit;
 
 	order.revive = version != NULL;
 	order.version = version;
 	order_one(store, order);
 	claim_one(store, "w", 0, &claim, arena);
-	finish_one(store, &claim, OUTCOME_LIVE); /* uses the commit as the version */
+	same_int(store->finish(store, &claim, &result, 3000, &err), 0, commit);
 }
 
 static const char *good(struct store *store, const char *wanted)
@@ -58,6 +68,7 @@ static const char *good(struct store *store, const char *wanted)
 
 static void good_versions_lead_back(struct store *store)
 {
+	serving = NULL;
 	same_str(good(store, NULL), "(none)", "nothing was ever live");
 	live(store, "c1", "1", NULL);
 	same_str(good(store, NULL), "(none)", "nothing is older than the first");
@@ -66,7 +77,12 @@ static void good_versions_lead_back(struct store *store)
 	same_str(good(store, NULL), "c2", "the one before what is live");
 	live(store, "c2", "4", "c2");
 	same_str(good(store, NULL), "c1", "after a rollback, the one before that");
-	same_str(good(store, "c3"), "c3", "any by its name");
+	live(store, "c4", "5", NULL);
+	same_str(good(store, NULL), "c2", "what was rolled back from is passed over");
+	live(store, "c3", "6", "c3");
+	live(store, "c5", "7", NULL);
+	same_str(good(store, NULL), "c3", "until somebody goes back to it by its name");
+	same_str(good(store, "c4"), "c4", "any by its name");
 	same_str(good(store, "c9"), "(none)", "but none that never was");
 }
 
