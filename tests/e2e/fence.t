@@ -13,7 +13,7 @@ import traceback
 import harness
 from harness import PYTHON, Repo, Service, app, fetch, folder, until
 
-LEASE = 30  # LEASE of service/worker.c
+LEASE = 60  # LEASE of service/worker.c
 lock = threading.Lock()
 # Notes when it begins and when it ends, with its process id; the first of a commit takes long.
 BUILD = """\
