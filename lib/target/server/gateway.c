@@ -185,6 +185,15 @@ static int port_of(const char *listen)
 	return (int)strtoul(strrchr(listen, ':') + 1, NULL, 10);
 }
 
+static const char *advice(int why)
+{
+	return why == EADDRINUSE
+		       ? "; another program has that port: stop it, or give the app another"
+	       : why == EACCES
+		       ? "; ports below 1024 need CAP_NET_BIND_SERVICE (docs/targets/server.md)"
+		       : "";
+}
+
 int gateway_can_listen(const struct place *place, const struct state_site *site, struct err *err)
 {
 	for (size_t i = 0; site->listen[i]; i++) {
@@ -201,8 +210,9 @@ int gateway_can_listen(const struct place *place, const struct state_site *site,
 			(void)portcheck_listener(port_of(listen), 0, &who);
 		if (why)
 			return err_set(err, ERR_REMOTE, why,
-				       "the gateway can't listen on %s: %s%s%s", listen,
-				       strerror(why), who.pid ? ", by " : "", who.name);
+				       "the gateway can't listen on %s: %s%s%s%s", listen,
+				       strerror(why), who.pid ? ", by " : "", who.name,
+				       advice(why));
 	}
 	return 0;
 }
