@@ -278,16 +278,19 @@ class Service:
 
     def roles(self):
         """{"listener": pid, "router": pid, "worker-1": pid, …}"""
-        found = {}
+        parents, names = {}, {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
                     words = f.read().decode(errors="replace").split("\0")
+                if "--role" in words and self.config in words:
+                    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                        parents[int(pid)] = int(f.read().rpartition(")")[2].split()[1])
+                    names[int(pid)] = words[words.index("--role") + 1]
             except OSError:
                 continue
-            if "--role" in words and self.config in words:
-                found[words[words.index("--role") + 1]] = int(pid)
-        return found
+        # A child of a role looks like the role until it has become its own program.
+        return {name: pid for pid, name in names.items() if pid in parents and parents[pid] not in parents}
 
     def kill(self, role, how=signal.SIGKILL):
         """Send a signal to one role; was it there?"""
