@@ -1,7 +1,9 @@
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -20,10 +22,24 @@ struct http_request {
 	size_t body_size;
 	int body_file;           /* stream this descriptor instead, if > 0 */
 	int64_t timeout;         /* seconds for the whole exchange; 0: 60 */
+	int64_t connect_timeout; /* milliseconds until connected; 0: 15,000 */
 	int64_t response_limit;  /* bytes; longer answers are ERR_LIMIT; 0: 16 MiB */
 	int response_file;       /* write the body of a 2xx there instead, if > 0 */
 	unsigned redirects;      /* how many to follow; Authorization stays with its host */
 	const char *unix_socket; /* connect here instead; the URL still gives Host and path */
+	bool direct;             /* past any proxy: for link-local addresses */
+
+	int64_t body_length; /* of what body_read gives in all; 0: not known, sent chunked */
+	/** The body, piece by piece (it can't be sent twice: no redirects): bytes put
+	 * in `out`, 0 at its end, -1 with *err to break off. NULL: body or body_file. */
+	ssize_t (*body_read)(void *self, void *out, size_t room, struct err *err);
+	/** Takes the body of a 2xx as it comes, instead of response->body; -1 with *err breaks off.
+	 * May be NULL. */
+	int (*on_body)(void *self, const void *bytes, size_t size, struct err *err);
+	/** Called about once a second, and more often while bytes come; not 0: break off with
+	 * ERR_CANCELLED. May be NULL. */
+	int (*tick)(void *self);
+	void *self;
 };
 
 struct http_response {

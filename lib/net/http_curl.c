@@ -138,7 +138,8 @@ static int write_all(int fd, const char *bytes, size_t size)
 static size_t take_body(char *bytes, size_t one, size_t size, void *self)
 {
 	struct exchange *exchange = self;
-	bool has_file = exchange->request->response_file > 0;
+	const struct http_request *request = exchange->request;
+	bool has_file = request->response_file > 0 || request->on_body;
 	bool to_file = has_file && is_success(exchange);
 	int64_t limit = exchange->limit;
 
@@ -153,7 +154,10 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *self)
 	}
 	if (!to_file) {
 		buf_add(&exchange->response->body, bytes, size);
-	} else if (write_all(exchange->request->response_file, bytes, size)) {
+	} else if (request->on_body) {
+		if (request->on_body(request->self, bytes, size, exchange->err))
+			return 0;
+	} else if (write_all(request->response_file, bytes, size)) {
 		err_errno(exchange->err, "write the answer to its file");
 		return 0;
 	}
@@ -163,9 +167,17 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *self)
 static size_t give_body(char *out, size_t one, size_t room, void *self)
 {
 	struct exchange *exchange = self;
-	int fd = exchange->request->body_file;
-	ssize_t size = exchange->body_start < 0 ? read(fd, out, one * room)
-						: pread(fd, out, one * room, exchange->body_at);
+	const struct http_request *request = exchange->request;
+	int fd = request->body_file;
+	ssize_t size;
+
+	if (request->body_read) {
+		size = request->body_read(request->self, out, one * room, exchange->err);
+		exchange->body_at += size;
+		return size < 0 ? CURL_READFUNC_ABORT : (size_t)size;
+	}
+	size = exchange->body_start < 0 ? read(fd, out, one * room)
+					: pread(fd, out, one * room, exchange->body_at);
 
 	if (size < 0) {
 		err_errno(exchange->err, "read the body from its file");
@@ -185,6 +197,19 @@ static int seek_body(void *self, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+static int look_in(void *self, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+		   curl_off_t up)
+{
+	struct exchange *exchange = self;
+
+	(void)down_all, (void)down, (void)up_all, (void)up;
+	if (exchange->request->tick(exchange->request->self) == 0)
+		return 0;
+	if (exchange->err->kind == ERR_NONE)
+		err_set(exchange->err, ERR_CANCELLED, 0, "cancelled");
+	return 1;
+}
+
 /* An option that this libcurl doesn't know would leave a guard off in silence. */
 #define SET(curl, option, value)                                             \
 	do {                                                                 \
@@ -192,9 +217,11 @@ static int seek_body(void *self, curl_off_t offset, int origin)
 		assert(set_ == CURLE_OK);                                    \
 	} while (0)
 
-static void set_guards(CURL *curl, const struct exchange *exchange, int64_t timeout)
+static void set_guards(CURL *curl, struct exchange *exchange, int64_t timeout)
 {
-	bool direct = exchange->request->unix_socket || url_is_loopback(exchange->url.host);
+	const struct http_request *request = exchange->request;
+	bool direct =
+		request->unix_socket || request->direct || url_is_loopback(exchange->url.host);
 
 	SET(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
@@ -202,7 +229,8 @@ static void set_guards(CURL *curl, const struct exchange *exchange, int64_t time
 	SET(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(curl, CURLOPT_NOSIGNAL, 1L);
-	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT);
+	SET(curl, CURLOPT_CONNECTTIMEOUT_MS,
+	    request->connect_timeout > 0 ? (long)request->connect_timeout : CONNECT_TIMEOUT);
 	SET(curl, CURLOPT_TIMEOUT_MS, (long)timeout);
 	SET(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(curl, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -210,8 +238,13 @@ static void set_guards(CURL *curl, const struct exchange *exchange, int64_t time
 	SET(curl, CURLOPT_PATH_AS_IS, 1L);
 	if (direct)
 		SET(curl, CURLOPT_PROXY, "");
-	if (exchange->request->unix_socket)
-		SET(curl, CURLOPT_UNIX_SOCKET_PATH, exchange->request->unix_socket);
+	if (request->unix_socket)
+		SET(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+	if (request->tick) {
+		SET(curl, CURLOPT_NOPROGRESS, 0L);
+		SET(curl, CURLOPT_XFERINFOFUNCTION, look_in);
+		SET(curl, CURLOPT_XFERINFODATA, exchange);
+	}
 }
 
 static void set_body(CURL *curl, struct exchange *exchange)
@@ -221,9 +254,12 @@ static void set_body(CURL *curl, struct exchange *exchange)
 		    || text_same(exchange->method, "PATCH");
 	struct stat info;
 
-	if (exchange->with_body && request->body_file > 0) {
-		bool known = fstat(request->body_file, &info) == 0 && S_ISREG(info.st_mode);
-		off_t size = known ? info.st_size - exchange->body_start : -1;
+	if (exchange->with_body && (request->body_file > 0 || request->body_read)) {
+		bool known = !request->body_read && fstat(request->body_file, &info) == 0
+			     && S_ISREG(info.st_mode);
+		off_t size = known                      ? info.st_size - exchange->body_start
+			     : request->body_length > 0 ? request->body_length
+							: -1;
 
 		SET(curl, CURLOPT_UPLOAD, 1L);
 		SET(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)(known && size < 0 ? 0 : size));
@@ -360,6 +396,11 @@ static char *redirect_target(const struct exchange *exchange)
 	return xstrdup(target);
 }
 
+static bool is_stream(const struct http_request *request)
+{
+	return request->body_file > 0 || request->body_read;
+}
+
 static int turn_to(struct exchange *exchange, const char *target, struct arena *arena,
 		   struct err *err)
 {
@@ -385,7 +426,7 @@ static int turn_to(struct exchange *exchange, const char *target, struct arena *
 			exchange->method = "GET";
 		exchange->with_body = false;
 	}
-	if (exchange->with_body && exchange->request->body_file > 0 && exchange->body_start < 0)
+	if (exchange->with_body && is_stream(exchange->request) && exchange->body_start < 0)
 		return err_set(err, ERR_REMOTE, status,
 			       "redirected, but its body can't be sent a second time");
 	exchange->url = next;
@@ -436,8 +477,12 @@ static int send_by_curl(struct http *http, const struct http_request *request,
 		.method = request->method ? request->method : "GET",
 		.with_body = true,
 		.trusted = true,
-		.limit = request->response_limit > 0 ? request->response_limit : BODY_LIMIT,
-		.body_start = request->body_file > 0 ? lseek(request->body_file, 0, SEEK_CUR) : 0,
+		.limit = request->response_limit > 0 ? request->response_limit
+			 : request->on_body          ? INT64_MAX
+						     : BODY_LIMIT,
+		.body_start = request->body_read       ? -1
+			      : request->body_file > 0 ? lseek(request->body_file, 0, SEEK_CUR)
+						       : 0,
 		.err = &stopped,
 	};
 

@@ -63,12 +63,15 @@ int pipeline_explain(const struct plan *plan, struct world *world, struct buf *o
 {
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	struct run run;
+	int result;
 
 	assert(plan->project);
 	run_begin(&run, plan, NULL, 0, world, arena);
-	if (run_check(&run, err))
-		return -1;
-	if (!plan->revive)
+	result = run_check(&run, err);
+	if (result == 0 && !plan->revive)
 		explain_code(&run, out);
-	return explain_target(&run, out, err);
+	if (result == 0)
+		result = explain_target(&run, out, err);
+	run_end(&run);
+	return result;
 }

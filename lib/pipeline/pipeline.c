@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/child.h"
+#include "base/json.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "pipeline/steps.h"
@@ -111,6 +112,16 @@ static enum step fail(struct run *run, struct err *err)
 	return run->touched ? table[run->step].otherwise : STEP_FAILED;
 }
 
+static const char *facts_text(const struct run *run)
+{
+	cleanup(buf_free) struct buf text = BUF_INIT(64 * 1024);
+
+	if (json_object_size(run->deploy.facts) == 0)
+		return NULL;
+	buf_add_json(&text, run->deploy.facts);
+	return arena_strdup(run->arena, buf_text(&text));
+}
+
 static struct progress progress_of(const struct run *run)
 {
 	const struct deploy *deploy = &run->deploy;
@@ -119,6 +130,9 @@ static struct progress progress_of(const struct run *run)
 				 .previous = deploy->previous,
 				 .url = deploy->url,
 				 .memo = deploy->memo,
+				 .built = run->artifact.image,
+				 .image = deploy->image,
+				 .facts = facts_text(run),
 				 .folder = run->folder,
 				 .target = run->ready ? run->environment->target->name : NULL};
 }
@@ -254,4 +268,5 @@ void pipeline_run(const struct plan *plan, enum step first, const struct progres
 	child_kill_marked(plan->job);
 	engine(&run);
 	conclude(&run, result);
+	run_end(&run);
 }

@@ -56,6 +56,9 @@ struct plan {
 struct progress {
 	const char *version, *previous, *url, *memo, *folder;
 	const char *target; /* its name, once FETCH has read the project */
+	const char *built;  /* the engine's id of the image that BUILD made; NULL */
+	const char *image;  /* what was published; NULL */
+	const char *facts;  /* the target's, a JSON object; NULL */
 };
 
 /** Who is told. action/ prints, service/ writes the store. */
@@ -69,6 +72,8 @@ struct observer {
 		     const struct progress *progress, struct err *err);
 	/** At least twice a second. Not 0: stop (OBSERVER_CANCEL, OBSERVER_LOST). */
 	int (*alive)(struct observer *observer);
+	/** A secret, before anything could show it: mask it where lines go. May be NULL. */
+	void (*secret)(struct observer *observer, const char *secret);
 };
 enum { OBSERVER_CANCEL = 1, OBSERVER_LOST = 2 };
 
@@ -79,8 +84,13 @@ struct world {
 	struct source *source;
 	struct observer *observer;
 	struct redactor *redactor;
-	const char *data; /* see struct site */
-	const char *path; /* PATH of build and test children */
+	const char *data;       /* see struct site */
+	const char *path;       /* PATH of build and test children */
+	const char *docker;     /* the engine's socket; NULL: none may be used */
+	const char *const *env; /* see struct site */
+	/** See struct site; NULL: none to be had. */
+	int (*id_token)(void *self, const char *audience, char **token, struct err *err);
+	void *id_token_self;
 	/** Words before such a child's own: "launcher… --show FOLDER… -- program argument…",
 	 * where the folders are all of ours that it may have. NULL: none. */
 	const char *const *launcher;

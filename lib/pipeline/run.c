@@ -11,6 +11,26 @@
 
 #define CONFIG_LIMIT (1024 * 1024)
 
+static void run_mask(void *self, const char *secret)
+{
+	struct run *run = self;
+	struct observer *observer = run->world->observer;
+
+	redactor_add(run->world->redactor, secret);
+	if (observer->secret)
+		observer->secret(observer, secret);
+}
+
+static int run_id_token(void *self, const char *audience, char **token, struct err *err)
+{
+	struct run *run = self;
+
+	if (run->world->id_token(run->world->id_token_self, audience, token, err))
+		return -1;
+	run_mask(run, *token);
+	return 0;
+}
+
 void run_begin(struct run *run, const struct plan *plan, const struct progress *saved,
 	       int64_t fence, struct world *world, struct arena *arena)
 {
@@ -22,11 +42,14 @@ void run_begin(struct run *run, const struct plan *plan, const struct progress *
 	if (!saved)
 		saved = &none;
 	for (const struct field_pair *secret = plan->secrets; secret && secret->name; secret++)
-		redactor_add(world->redactor, secret->value);
+		run_mask(run, secret->value);
 	run->folder = arena_strdup(arena, saved->folder);
 	run->site = (struct site){.data = world->data,
 				  .http = world->http,
 				  .clock = world->clock,
+				  .env = world->env,
+				  .id_token = world->id_token ? run_id_token : NULL,
+				  .mask = run_mask,
 				  .say = run_say,
 				  .tick = run_tick,
 				  .self = run};
@@ -41,7 +64,18 @@ void run_begin(struct run *run, const struct plan *plan, const struct progress *
 		.version = arena_strdup(arena, saved->version ? saved->version : plan->version),
 		.previous = arena_strdup(arena, saved->previous),
 		.url = arena_strdup(arena, saved->url),
-		.memo = arena_strdup(arena, saved->memo)};
+		.memo = arena_strdup(arena, saved->memo),
+		.image = arena_strdup(arena, saved->image),
+		.facts = saved->facts ? json_loads(saved->facts, 0, NULL) : json_object()};
+	if (!run->deploy.facts)
+		run->deploy.facts = json_object();
+	run->artifact.image = arena_strdup(arena, saved->built);
+}
+
+void run_end(struct run *run)
+{
+	json_decref(run->deploy.facts);
+	run->deploy.facts = NULL;
 }
 
 void run_say_lines(struct run *run, const char *text, size_t size)

@@ -36,6 +36,9 @@ struct run {
 void run_begin(struct run *run, const struct plan *plan, const struct progress *saved,
 	       int64_t fence, struct world *world, struct arena *arena);
 
+/** Free what isn't in the arena. */
+void run_end(struct run *run);
+
 /** Find service, environment and target, gather the secrets, and check what can be checked without
  * touching anything. Reads slipway.yml through the source when the plan has no project. Does its
  * work once. */

@@ -6,6 +6,11 @@ extern const struct target target_server;
 
 const struct target *const targets[] = {&target_server, NULL};
 
+void target_fact(struct deploy *deploy, const char *name, const char *value)
+{
+	json_object_set_new(deploy->facts, name, json_string(value));
+}
+
 const struct target *target_find(const char *name)
 {
 	for (size_t i = 0; targets[i]; i++)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/fields.h"
 #include "base/mem.h"
+#include "image/engine.h"
 #include "net/http.h"
 
 /** What to look at to know that a version serves. */
@@ -19,16 +20,18 @@ struct health {
 /** The app, as the project file and the server's secrets describe it. */
 struct app {
 	const char *repository, *service,
-		*environment;     /* repository NULL: deployed by hand from a folder */
-	const char *const *start; /* argv; NULL when the image knows */
-	const char *const *env;   /* "NAME=value", NULL-ended, secrets included */
+		*environment;       /* repository NULL: deployed by hand from a folder */
+	const char *const *start;   /* argv; NULL when the image knows */
+	const char *const *env;     /* "NAME=value", NULL-ended, secrets included */
+	const char *const *secrets; /* which of them are secrets: names, NULL-ended; or NULL */
 	const struct health *health;
+	bool image; /* its build makes an image */
 };
 
 /** What build made and publish ships: a folder, an image reference with its digest, or both. */
 struct artifact {
 	const char *folder; /* the built checkout of the service */
-	const char *image;  /* "registry/name@sha256:…"; NULL if there is none */
+	const char *image; /* the engine's id of the built one, "sha256:…"; NULL if there is none */
 	const char *commit;
 };
 
@@ -43,6 +46,13 @@ struct site {
 	const char *data; /* a folder of Slipway's own that outlives the deployment, absolute */
 	struct http *http;
 	struct clock *clock;
+	struct engine *engine;  /* where images are built; NULL: there is none */
+	const char *const *env; /* "NAME=value": what clouds may look up; NULL: nothing */
+	/** GitHub's OIDC token for an audience, new each time; the caller frees. NULL: none to be
+	 * had here. */
+	int (*id_token)(void *self, const char *audience, char **token, struct err *err);
+	/** It must not appear in any log from now on. May be NULL. */
+	void (*mask)(void *self, const char *secret);
 	/** Tell whoever follows the deployment. */
 	void (*say)(void *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 	/** Not 0: stop waiting, we are cancelled or the deployment isn't ours any more. */
@@ -64,6 +74,8 @@ struct deploy {
 	const char *previous; /* set by publish: what was live before; NULL if nothing */
 	const char *url;      /* set by publish or shift */
 	const char *memo;     /* whatever the target must know again after a crash; may be NULL */
+	const char *image;    /* what was published, "registry/name@sha256:…"; NULL */
+	json_t *facts;        /* names and texts for the outputs ("service-arn"); target_fact() */
 };
 
 /**
@@ -127,6 +139,9 @@ struct target {
 };
 
 extern const struct target *const targets[]; /* NULL ends it: registry.c */
+
+/** Add to deploy->facts, or replace. */
+void target_fact(struct deploy *deploy, const char *name, const char *value);
 
 /** The target of that name, or NULL. */
 const struct target *target_find(const char *name);

@@ -216,7 +216,8 @@ static int fake_alive(struct observer *observer)
 	return state.faults && s->stop && state.step >= s->stop_at ? s->stop : 0;
 }
 
-static struct observer fake_observer = {fake_began, fake_said, fake_ended, fake_alive};
+static struct observer fake_observer = {
+	.began = fake_began, .said = fake_said, .ended = fake_ended, .alive = fake_alive};
 
 #define SHELL(text)                           \
 	(const char *const[])                 \

@@ -1,0 +1,46 @@
+#ifndef IMAGE_REGISTRY_H
+#define IMAGE_REGISTRY_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "image/engine.h"
+#include "image/reference.h"
+#include "net/http.h"
+
+/*
+ * A registry, spoken to directly: the OCI distribution API.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+ */
+struct registry {
+	struct http *http;
+	struct clock *clock;
+	const char *host; /* "host[:port]" */
+	struct engine_auth
+		auth; /* username NULL: anonymous; Basic, or Bearer when it asks for it */
+	void (*say)(void *self, const char *line, size_t size); /* may be NULL */
+	int (*tick)(void *self);                                /* may be NULL */
+	void *self;
+};
+
+/**
+ * Push an image from a tar (`docker save`, or an OCI layout) that lies in the open file: blobs that
+ * are there are skipped (or mounted), others uploaded in pieces, resumed after a lost connection,
+ * streamed from the file; then the manifest as name:tag. *digest: what the registry stored; checked
+ * against what was sent. In the arena. ERR_ABSENT: no such repository; ERR_AUTH; ERR_CONFLICT: the
+ * tag is immutable and has another digest.
+ */
+int registry_push(const struct registry *registry, int archive, const char *name, const char *tag,
+		  struct arena *arena, const char **digest, struct err *err) MUST_CHECK;
+
+/** The digest that a tag (or digest) stands for; ERR_ABSENT. */
+int registry_digest(const struct registry *registry, const char *name, const char *reference,
+		    struct arena *arena, const char **digest, struct err *err) MUST_CHECK;
+
+/** What it runs on: "linux/amd64", …, NULL-ended, in the arena: of an index each, of a manifest the
+ * one in its configuration. */
+int registry_platforms(const struct registry *registry, const char *name, const char *reference,
+		       struct arena *arena, const char *const **platforms,
+		       struct err *err) MUST_CHECK;
+
+#endif
