@@ -74,7 +74,7 @@ int auth_new(struct auth **out, const struct settings *settings, struct err *err
 	auth->key = hmac_key_new(secret, sizeof secret);
 	crypto_wipe(secret, sizeof secret);
 	auth->anonymous = rights_of(settings->anonymous);
-	auth->tokens = xalloc((settings->tokens.count + 1) * sizeof *auth->tokens);
+	auth->tokens = xalloc((settings->tokens.count + 1) * sizeof *auth->tokens); /* find() */
 	for (size_t i = 0; i < settings->tokens.count; i++)
 		if (read_token(auth, &tokens[i], err) < 0)
 			return -1;
@@ -103,26 +103,26 @@ static const char *bearer(const char *authorization)
 										    : NULL;
 }
 
+/* The token that was given, or the one after the last, which has no name: by the same instructions.
+ */
 static const struct token *find(const struct auth *auth, const char *authorization)
 {
 	const char *given = bearer(authorization);
-	const struct token *found = NULL;
+	size_t found = auth->count;
 	uint8_t digest[SHA256_SIZE];
 
 	if (!given)
-		return NULL;
+		return &auth->tokens[auth->count];
 	digest_of(auth, given, digest);
 	for (size_t i = 0; i < auth->count; i++)
-		if (crypto_same(digest, auth->tokens[i].digest, sizeof digest))
-			found = &auth->tokens[i];
-	return found;
+		found = crypto_choose(crypto_same(digest, auth->tokens[i].digest, sizeof digest), i,
+				      found);
+	return &auth->tokens[found];
 }
 
 const char *auth_who(const struct auth *auth, const char *authorization)
 {
-	const struct token *token = find(auth, authorization);
-
-	return token ? token->name : NULL;
+	return find(auth, authorization)->name;
 }
 
 int auth_decide(const struct auth *auth, const char *authorization, enum right right)
@@ -132,7 +132,7 @@ int auth_decide(const struct auth *auth, const char *authorization, enum right r
 	if (auth->anonymous >> right & 1)
 		return 0;
 	token = find(auth, authorization);
-	if (!token)
+	if (!token->name)
 		return 401;
 	return token->rights >> right & 1 ? 0 : 403;
 }

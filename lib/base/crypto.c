@@ -121,6 +121,15 @@ bool crypto_same(const void *a, const void *b, size_t size)
 	return CRYPTO_memcmp(a, b, size) == 0;
 }
 
+size_t crypto_choose(bool condition, size_t yes, size_t no)
+{
+	size_t mask = (size_t)0 - (size_t)condition;
+
+	/* Or the compiler sees what the mask is made of, and makes a branch of it. */
+	__asm__("" : "+r"(mask));
+	return (yes & mask) | (no & ~mask);
+}
+
 void crypto_random(void *out, size_t size)
 {
 	assert(size <= INT_MAX);

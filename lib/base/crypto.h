@@ -34,6 +34,9 @@ void hmac_end(struct hmac *hmac, uint8_t out[SHA256_SIZE]); /* and frees it; out
 /** In time that depends on `size` alone. */
 bool crypto_same(const void *a, const void *b, size_t size);
 
+/** `yes` or `no`, by the same instructions for both. */
+size_t crypto_choose(bool condition, size_t yes, size_t no);
+
 void crypto_random(void *out, size_t size);
 void crypto_random_hex(char *out, size_t digits); /* digits + 1 bytes */
 void crypto_wipe(void *bytes, size_t size);

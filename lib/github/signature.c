@@ -63,21 +63,23 @@ static bool header_read(const char *header, uint8_t mac[SHA256_SIZE])
 	       && hex_decode(header + PREFIX_SIZE, DIGITS, mac, SHA256_SIZE);
 }
 
-/* Every secret is tried, also after one fits: how long it takes doesn't say which of them it was.
- */
+/* Every secret is tried, also after one fits, by the same instructions: how long it takes doesn't
+ * say which of them it was. */
 int signature_end(struct signature_check *check, const char *header)
 {
 	uint8_t given[SHA256_SIZE] = {0}, ours[SHA256_SIZE];
 	bool readable = header_read(header, given);
-	int found = -1;
+	size_t found = check->count;
 
 	for (size_t i = 0; i < check->count; i++) {
 		hmac_end(check->macs[i], ours);
-		if (crypto_same(given, ours, sizeof ours) && readable && found < 0)
-			found = (int)i;
+		found = crypto_choose(
+			crypto_same(given, ours, sizeof ours) & (found == check->count), i, found);
 	}
+	found = crypto_choose(readable, found, check->count);
+	found = crypto_choose(found == check->count, SIZE_MAX, found);
 	crypto_wipe(ours, sizeof ours);
 	free(check->macs);
 	free(check);
-	return found;
+	return (int)found;
 }

@@ -1,24 +1,26 @@
 /*
- * Row 3 of docs/security.md. Does the time of a comparison tell how much of a guess is right? After
- * dudect (Reparaz, Balasch, Verbauwhede: "dude, is my code constant time?", 2017): two kinds of
- * input in random order, Welch's t over their times. A machine that is busy with other things must
- * not make this fail: the slowest times are left out, and only what shows up in every one of
- * several rounds counts. That the test would see a comparison which stops at the first difference
- * is tested too.
+ * Row 3 of docs/security.md. Does a comparison tell how much of a guess is right? Clocks say it
+ * only in the mean, and a busy machine blurs that. So this test looks at the cause instead of the
+ * effect: the call is made in a child that is traced step by step, once with each kind of input,
+ * and both must pass the same instructions in the same order. What runs the same instructions on
+ * the same memory takes its time from neither input. That the test would see a comparison which
+ * stops at the first difference is tested too.
  */
+#include <elf.h>
+#include <signal.h>
 #include <stdint.h>
-#include <time.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "github/signature.h"
 #include "service/auth.h"
 #include "tap.h"
 
-#define SAMPLES 10000 /* of each kind, in each round */
-#define ROUNDS  6
-#define KEPT    70 /* per cent: the fastest of both kinds together */
-/* Of t squared, which needs no root. dudect speaks of a leak from |t| = 10 on. */
-#define THRESHOLD (12.0 * 12.0)
+#define STEPS 20000000 /* of one call, at most */
 
 /** What is compared with what. */
 struct trial {
@@ -35,98 +37,94 @@ struct trial {
 	volatile int sink;
 };
 
-static int64_t nanoseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static double sample(struct trial *trial, int kind)
-{
-	int64_t began;
-
-	snprintf(trial->input, sizeof trial->input, "%s", trial->kinds[kind]);
-	if (trial->prepare)
-		trial->prepare(trial);
-	began = nanoseconds();
-	trial->call(trial);
-	return (double)(nanoseconds() - began);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct moments {
-	double count, mean, square; /* Welford's */
+/** The way that a call took. */
+struct path {
+	uint64_t steps, hash; /* how many instructions, and FNV-1a over their addresses */
 };
 
-static void moments_add(struct moments *moments, double value)
+/* The child's part: stops before the call and after it. */
+static void be_traced(struct trial *trial, int kind)
 {
-	double delta = value - moments->mean;
-
-	moments->count++;
-	moments->mean += delta / moments->count;
-	moments->square += delta * (value - moments->mean);
-}
-
-/* Welch's t, squared. */
-static double welch(const struct moments *a, const struct moments *b)
-{
-	double spread =
-		a->square / (a->count - 1) / a->count + b->square / (b->count - 1) / b->count;
-
-	return spread > 0 ? (a->mean - b->mean) * (a->mean - b->mean) / spread : 0;
-}
-
-/* One round. */
-static double measure(struct trial *trial)
-{
-	static double times[2 * SAMPLES], sorted[2 * SAMPLES];
-	static unsigned char kinds[2 * SAMPLES];
-	struct moments moments[2] = {0};
-	double limit;
-
-	crypto_random(kinds, sizeof kinds);
-	for (size_t i = 0; i < 2 * SAMPLES; i++)
-		times[i] = sample(trial, kinds[i] & 1);
-	memcpy(sorted, times, sizeof times);
-	qsort(sorted, 2 * SAMPLES, sizeof *sorted, by_size);
-	limit = sorted[2 * SAMPLES * KEPT / 100];
-	for (size_t i = 0; i < 2 * SAMPLES; i++)
-		if (times[i] <= limit)
-			moments_add(&moments[kinds[i] & 1], times[i]);
-	return welch(&moments[0], &moments[1]);
-}
-
-/* A leak is there in each round. Gives the last round's t, squared. */
-static bool leaks(struct trial *trial, double *t)
-{
-	bool found = true;
-
-	for (int round = 0; round < ROUNDS && found; round++) {
-		*t = measure(trial);
-		found = *t > THRESHOLD;
+	snprintf(trial->input, sizeof trial->input, "%s", trial->kinds[kind]);
+	/* What is bound, loaded or allocated at a first call isn't what is looked at. */
+	for (int i = 0; i < 2; i++) {
+		if (trial->prepare)
+			trial->prepare(trial);
+		if (i == 1) {
+			ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+			raise(SIGUSR1);
+		}
+		trial->call(trial);
 	}
-	return found;
+	raise(SIGUSR2);
+	_exit(0);
+}
+
+static uint64_t instruction(pid_t child)
+{
+	struct user_regs_struct registers = {0};
+	struct iovec all = {&registers, sizeof registers};
+
+	ptrace(PTRACE_GETREGSET, child, NT_PRSTATUS, &all);
+#ifdef __aarch64__
+	return registers.pc;
+#else
+	return registers.rip;
+#endif
+}
+
+/* Step from the first stop to the second. */
+static bool follow(pid_t child, struct path *path)
+{
+	int status;
+
+	*path = (struct path){.hash = 0xcbf29ce484222325};
+	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status)
+	    || WSTOPSIG(status) != SIGUSR1)
+		return false;
+	while (path->steps < STEPS && ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0
+	       && waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+		if (WSTOPSIG(status) == SIGUSR2)
+			return true;
+		path->hash = (path->hash ^ instruction(child)) * 0x100000001b3;
+		path->steps++;
+	}
+	return false;
+}
+
+static struct path trace(struct trial *trial, int kind)
+{
+	struct path path;
+	pid_t child = fork();
+
+	if (child == 0)
+		be_traced(trial, kind);
+	if (child < 0 || !follow(child, &path))
+		bail_out("a child can't be traced step by step");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return path;
+}
+
+static bool leaks(struct trial *trial, struct path paths[2])
+{
+	for (int kind = 0; kind < 2; kind++)
+		paths[kind] = trace(trial, kind);
+	return paths[0].steps != paths[1].steps || paths[0].hash != paths[1].hash;
 }
 
 static void no_leak(struct trial *trial)
 {
 	char name[120];
-	double t;
+	struct path paths[2];
 
 	snprintf(name, sizeof name, "security 3: timing: %s", trial->name);
-	if (!ok(!leaks(trial, &t), name))
-		tap_note("the last of %d rounds: t squared is %.1f", ROUNDS, t);
+	if (!ok(!leaks(trial, paths), name))
+		tap_note("%llu instructions, and %llu", (unsigned long long)paths[0].steps,
+			 (unsigned long long)paths[1].steps);
 }
 
-/* ---- what is timed ---- */
+/* ---- what is traced ---- */
 
 static void stops_early(struct trial *trial)
 {
@@ -212,7 +210,7 @@ static void signatures(void)
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		struct trial trial = {.name = pairs[i][0],
 				      .kinds = {pairs[i][1], pairs[i][2]},
-				      .calls = 4,
+				      .calls = 1,
 				      .prepare = begin_checks,
 				      .call = end_checks,
 				      .keys = keys};
@@ -245,7 +243,7 @@ static void tokens(void)
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		struct trial trial = {.name = pairs[i][0],
 				      .kinds = {pairs[i][1], pairs[i][2]},
-				      .calls = 4,
+				      .calls = 1,
 				      .call = who,
 				      .auth = auth};
 
@@ -259,10 +257,10 @@ static void bytes(void)
 	const char *right = signature_of("secret") + 7;
 	struct trial trial = {.name = "bytes that differ at the first, or nowhere",
 			      .kinds = {changed(right, 0, '0'), right},
-			      .calls = 16,
+			      .calls = 1,
 			      .call = same,
 			      .secret = right};
-	double t;
+	struct path paths[2];
 
 	no_leak(&trial);
 	trial.name = "digits of which the first is none, or the last";
@@ -273,15 +271,15 @@ static void bytes(void)
 	trial.kinds[0] = changed(right, 0, '0');
 	trial.kinds[1] = right;
 	trial.call = stops_early;
-	if (!ok(leaks(&trial, &t),
-		"security 3: timing: a comparison that stops early would be seen"))
-		tap_note("its t squared is %.1f", t);
+	ok(leaks(&trial, paths), "security 3: timing: a comparison that stops early would be seen");
+	ok(paths[0].steps > 10 && paths[1].steps > paths[0].steps,
+	   "security 3: timing: and that it took fewer steps");
 }
 
 int main(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-	skip_all("times say nothing in this build");
+	skip_all("what this build runs isn't what is installed");
 #endif
 	bytes();
 	signatures();
