@@ -22,7 +22,7 @@ struct script {
 	struct http http;
 	const struct line *lines;
 	size_t count, at;
-	char authorization[4096], accept[100], version[100], agent[100], body[500];
+	char authorization[4096], accept[100], version[100], agent[100], etag[100], body[200000];
 	bool wrong;
 	size_t file_size; /* of a body that goes into a file; 0: its strlen */
 };
@@ -43,6 +43,7 @@ static inline void note_request(struct script *script, const struct http_request
 	snprintf(script->version, sizeof script->version, "%s",
 		 header_of(request, "X-GitHub-Api-Version"));
 	snprintf(script->agent, sizeof script->agent, "%s", header_of(request, "User-Agent"));
+	snprintf(script->etag, sizeof script->etag, "%s", header_of(request, "If-None-Match"));
 	snprintf(script->body, sizeof script->body, "%.*s", (int)request->body_size,
 		 request->body ? (const char *)request->body : "");
 }

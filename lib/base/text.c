@@ -221,3 +221,17 @@ bool text_is_ref(const char *s)
 			return true;
 	}
 }
+
+size_t text_fit(const char *s, size_t bytes, size_t characters)
+{
+	size_t at = 0, count = 0, start = 0;
+
+	for (; s[at] && at < bytes; at++) {
+		if (((unsigned char)s[at] & 0xc0) == 0x80)
+			continue;
+		start = at;
+		if (characters && count++ == characters)
+			return start;
+	}
+	return s[at] && ((unsigned char)s[at] & 0xc0) == 0x80 ? start : at;
+}

@@ -15,6 +15,10 @@ bool text_same_nocase(const char *a, const char *b);
 /** Is it valid UTF-8 without NUL? */
 bool text_is_utf8(const char *bytes, size_t size);
 
+/** How many bytes of it to keep so that no more than `bytes`, and `characters` (0: any number) of
+ * UTF-8, are kept and none is cut through. */
+size_t text_fit(const char *s, size_t bytes, size_t characters);
+
 /** The candidate that a person probably meant by `typed`; NULL when none is near. */
 const char *text_nearest(const char *typed, const char *const *candidates, size_t count);
 

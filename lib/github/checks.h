@@ -59,6 +59,7 @@ struct checks_commit_status {
 	const char *target_url;  /* NULL */
 };
 
+/** Set the context's status; the newest counts. */
 int checks_post_status(struct github *github, const struct checks_commit_status *status,
 		       struct err *err) MUST_CHECK;
 

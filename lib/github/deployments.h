@@ -56,6 +56,7 @@ struct deployments_status {
 			       service alone has it */
 };
 
+/** Add a status to it. */
 int deployments_tell(struct github *github, const char *repository, int64_t id,
 		     const struct deployments_status *status, struct err *err) MUST_CHECK;
 
