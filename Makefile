@@ -7,6 +7,10 @@ HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -Ilib -I. -pthread $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
 LIB_LIBS = -lcurl -ljansson -lyaml -larchive -lcrypto
+# The image's link: small libraries from their archives; of libarchive only what reads tar, so that libxml2 and ICU stay out.
+ifdef LEAN
+LIB_LIBS = -Wl,--as-needed -lcurl -l:libjansson.a -l:libyaml.a -l:libarchive.a -lcrypto -l:libz.so.1 -l:liblzma.so.5 -l:libzstd.so.1
+endif
 SERVICE_LIBS = -lmicrohttpd -lsqlite3
 
 LIB_C := $(shell find lib -name '*.c')
@@ -94,6 +98,10 @@ FORCE:
 # Write the reference pages again from the tables of settings.
 docs: $(BUILD)/tests/unit/docs.t
 	UPDATE_DOCS=1 $<
+
+# The action's image; make image ARCH=arm64 cross-compiles it.
+image:
+	docker build -t $(or $(IMAGE),slipway) $(if $(ARCH),--build-arg ARCH=$(ARCH)) -f Dockerfile .
 
 PREFIX ?= /usr/local
 install: all
