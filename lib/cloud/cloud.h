@@ -40,6 +40,15 @@ void credential_clear(struct credential *credential);
  * set to nothing counts as unset). */
 const char *cloud_env(const struct cloud_site *site, const char *name);
 
+/** How far the other side's clock is ahead of ours, by an answer's Date. False when it has none, or
+ * when ours with *skew added is right to within 5 minutes already; else *skew is set. */
+bool cloud_skewed(const struct cloud_site *site, const struct http_response *response,
+		  int64_t *skew);
+
+/** "2026-11-24T13:45:00Z" (a fraction is passed over) in seconds since 1970; 0 when it isn't one.
+ */
+int64_t cloud_time(const char *text);
+
 /** Is a variable "true" or "1" (in any case)? */
 bool cloud_env_flag(const struct cloud_site *site, const char *name);
 

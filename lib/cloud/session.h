@@ -39,7 +39,7 @@ struct session_try {
 	const void *service; /* handed to sign */
 	const char *what;    /* for messages: "apprunner: CreateService" */
 	/** It does something that must not be done twice: send it again only when it surely wasn't
-	 * done (throttled, signature or credential refused, no connection). */
+	 * done (throttled, signature or credential refused). */
 	bool once;
 	int64_t deadline; /* in the clock's ticks; 0: none but each request's own time-out */
 	unsigned tries;   /* 0: 5 */

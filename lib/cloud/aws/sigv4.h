@@ -27,7 +27,8 @@ struct sigv4_request {
 struct sigv4 {
 	const struct credential *credential;
 	const char *region, *service;
-	int64_t now;      /* seconds since 1970 */
+	int64_t now;              /* seconds since 1970 */
+	const char *payload_hash; /* instead of the body's own: "UNSIGNED-PAYLOAD"; NULL */
 	bool keep_path;   /* leave "//", "/./" and "/../" in it (S3's way); else they're resolved */
 	bool hash_header; /* send and sign X-Amz-Content-Sha256 */
 	bool token_unsigned; /* send X-Amz-Security-Token, but leave it out of the signature */
