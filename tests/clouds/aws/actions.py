@@ -132,7 +132,7 @@ class Actions:
     def scaling(self, value):
         """An auto-scaling configuration {"name", "MinSize", …, "Status"}; its ARN."""
         row = self.apprunner.scale(value["name"], value)
-        row["Status"] = value.get("Status", "active")
+        row["Status"] = value.get("Status", "ACTIVE")
         return row["AutoScalingConfigurationArn"]
 
     # --- ECS Express ---

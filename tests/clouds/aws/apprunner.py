@@ -194,7 +194,7 @@ class AppRunner:
         for s in self.scalings:
             whole = s["AutoScalingConfigurationArn"]
             if arn == whole or (s["Latest"] and whole.startswith(arn + "/")) or whole.rpartition("/")[0] == arn:
-                if s["Status"] == "active":
+                if s["Status"] == "ACTIVE":
                     return s
         raise invalid(f"The auto scaling configuration ARN you specified isn't valid. ARN: '{arn}'")
 
@@ -398,7 +398,7 @@ class AppRunner:
         row = {
             "AutoScalingConfigurationArn": self.arn("autoscalingconfiguration", f"{name}/{revision}/{self.cloud.hex()}"),
             "AutoScalingConfigurationName": name, "AutoScalingConfigurationRevision": revision, "Latest": True,
-            "Status": "active", "MaxConcurrency": p.get("MaxConcurrency", 100), "MinSize": p.get("MinSize", 1),
+            "Status": "ACTIVE", "MaxConcurrency": p.get("MaxConcurrency", 100), "MinSize": p.get("MinSize", 1),
             "MaxSize": p.get("MaxSize", 25), "CreatedAt": self.cloud.now(),
         }
         self.scalings.insert(0, row)

@@ -13,9 +13,11 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = os.path.join(HERE, "..", "..", "npm", "node_modules")
 BOTOCORE = "/usr/lib/python3/dist-packages/botocore/data"
-SERVICES = {"apprunner": "client-apprunner", "ecs": "client-ecs", "ecr": None, "sts": None, "logs": None}
+SERVICES = {"apprunner": "client-apprunner", "ecs": "client-ecs", "ecr": "client-ecr", "sts": "client-sts",
+            "logs": "client-cloudwatch-logs"}
 
-# Patterns of botocore 1.43 where Debian's are narrower and the npm clients have none.
+# Shapes as botocore 1.43 has them, where Debian's are narrower and the npm clients have neither limits nor patterns.
+TEXT = {"type": "string", "min": 1, "max": 2048}
 NEWER = {
     "apprunner": {
         "Cpu": {"type": "string", "min": 3, "max": 9, "pattern": r"256|512|1024|2048|4096|(0.25|0.5|1|2|4) vCPU"},
@@ -23,9 +25,24 @@ NEWER = {
                    "pattern": r"512|1024|2048|3072|4096|6144|8192|10240|12288|(0.5|1|2|3|4|6|8|10|12) GB"},
         # The model asks for 32 characters and for a pattern of 36 at once; real ones are 32 hexadecimal digits.
         "ServiceId": {"type": "string", "min": 32, "max": 32, "pattern": "[0-9a-f]{32}"},
+        "ASConfigMaxSize": {"type": "integer", "min": 1},
+        "RuntimeEnvironmentSecrets": {"type": "map", "key": TEXT, "value": TEXT},
+        "SourceDirectory": {"type": "string", "min": 1, "max": 4096, "pattern": r"[^\x00]+"},
     },
     "ecs": {},
+    "ecr": {"RepositoryName": {"type": "string", "min": 2, "max": 256, "pattern":
+                               r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"}},
+    "sts": {},
+    "logs": {},
 }
+# (shape, member) → the shape that it has there.
+MEMBERS = {
+    ("CodeRepository", "SourceDirectory"): {"shape": "SourceDirectory"},
+    ("ImageConfiguration", "RuntimeEnvironmentSecrets"): {"shape": "RuntimeEnvironmentSecrets"},
+    ("CodeConfigurationValues", "RuntimeEnvironmentSecrets"): {"shape": "RuntimeEnvironmentSecrets"},
+    ("CreateExpressGatewayServiceRequest", "tags"): {"shape": "Tags"},
+}
+# Newer clients leave these out for a task definition, which is not what we use.
 REQUIRED = {"CreateExpressGatewayServiceRequest": ["executionRoleArn", "infrastructureRoleArn", "primaryContainer"]}
 
 
@@ -41,24 +58,21 @@ class Service:
 
     def merge(self, client):
         for name, shape in client["shapes"].items():
-            mine = self.shapes.get(name)
-            if mine is None:
-                self.shapes[name] = shape
-                shape["required"] = REQUIRED.get(name, shape["required"])
+            mine = self.shapes.setdefault(name, {"type": "structure", "members": {}})
+            if mine["type"] != "structure":
                 continue
+            mine["required"] = REQUIRED.get(name, shape["required"])
             for member, theirs in shape["members"].items():
-                if member not in mine.get("members", {}):
-                    mine.setdefault("members", {})[member] = theirs
-                    if theirs == {"type": "map", "key": {"type": "string"}, "value": {"type": "string"}}:
-                        theirs["key"] = {"type": "string", "min": 1}
-                self.add_values(mine["members"][member], theirs)
+                if (name, member) in MEMBERS:
+                    mine["members"][member] = MEMBERS[name, member]
+                else:
+                    self.add_values(mine["members"].setdefault(member, theirs), theirs)
         for name, operation in client["operations"].items():
-            if name not in self.operations:
-                self.operations[name] = {
-                    "input": {"shape": operation["input"]},
-                    "output": {"shape": operation["output"]} if operation.get("output") else {},
-                    "errors": [{"shape": error} for error in operation["errors"]],
-                }
+            mine = self.operations.setdefault(name, {
+                "input": {"shape": operation["input"]},
+                "output": {"shape": operation["output"]} if operation.get("output") else {},
+            })
+            mine.setdefault("errors", []).extend({"shape": error} for error in operation["errors"])
 
     def add_values(self, mine, theirs):
         mine = self.resolve(mine)
@@ -70,14 +84,16 @@ class Service:
 
     def resolve(self, reference):
         while "type" not in reference:
-            reference = self.shapes[reference["shape"]]
+            reference = self.shapes.get(reference["shape"], {"type": "any"})  # a union of a client's
         return reference
 
     def shape_of(self, operation, way):
         return self.operations[operation].get(way) or {"type": "structure", "members": {}}
 
     def errors_of(self, operation):
-        return {e["shape"] for e in self.operations[operation].get("errors", [])}
+        """The codes that an operation's errors have on the wire."""
+        shapes = [e["shape"] for e in self.operations[operation].get("errors", [])]
+        return {self.shapes.get(s, {}).get("error", {}).get("code", s) for s in shapes}
 
     def problems(self, operation, way, value):
         """What is wrong with this 'input' or 'output': sentences, none when it is good."""

@@ -41,6 +41,7 @@ function readClient(name) {
 			shapes[shape] = { type: "structure", members, required };
 		}
 	const operations = {};
+	const base = fs.readdirSync(path.join(types, "models")).find((f) => /ServiceException\.d\.ts$/.test(f)).slice(0, -5);
 	for (const text of read("commands", /Command\.d\.ts$/)) {
 		const input = /interface (\w+)CommandInput(?: extends (\w+))?/.exec(text);
 		const output = /interface \w+CommandOutput extends (\w+)/.exec(text);
@@ -48,7 +49,7 @@ function readClient(name) {
 		operations[input[1]] = {
 			input: input[2],
 			output: output && output[1] !== "__MetadataBearer" ? output[1] : undefined,
-			errors: [...text.matchAll(/@throws \{@link (\w+)\}/g)].map((m) => m[1]),
+			errors: [...text.matchAll(/@throws \{@link (\w+)\}/g)].map((m) => m[1]).filter((e) => e !== base),
 		};
 	}
 	return { operations, shapes };
