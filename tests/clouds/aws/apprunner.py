@@ -39,6 +39,7 @@ class AppRunner:
         self.outcomes = []
         self.scalings = []
         self.connections = []
+        self.omit = []  # members that the next answer leaves out against its model
         self.scale("DefaultConfiguration", {})
 
     def arn(self, kind, rest):
@@ -215,10 +216,12 @@ class AppRunner:
         return answer
 
     def both(self, service, operation):
-        answer = {"Service": self.shown(service)}
-        if operation and operation["outcome"].get("operation_id") is not False:
-            answer["OperationId"] = operation["id"]
-        return answer
+        return {"Service": self.shown(service), **(self.operation_id(operation) if operation else {})}
+
+    def operation_id(self, operation):
+        if operation["outcome"].get("operation_id") is False:
+            self.omit.append("OperationId")
+        return {"OperationId": operation["id"]}
 
     # --- settings ---
 
@@ -328,7 +331,7 @@ class AppRunner:
         service = self.found(p["ServiceArn"], False)
         if service["status"] != "RUNNING":
             raise invalid(f"Can't start a deployment. Service status: {service['status']}.")
-        return {"OperationId": self.begin(service, "START_DEPLOYMENT")["id"]}
+        return self.operation_id(self.begin(service, "START_DEPLOYMENT"))
 
     def DescribeService(self, p):
         return {"Service": self.shown(self.found(p["ServiceArn"]))}

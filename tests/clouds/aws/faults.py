@@ -28,6 +28,7 @@ KINDS = {
     "cut": {"cut": "before"},
     "cut-after": {"cut": "after"},
     "truncated": {"truncate": 20},
+    "broken-json": {"status": 200, "body": '{"Service": {"ServiceName": "sh'},
     "expired": {"status": 400, "code": "ExpiredTokenException",
                 "message": "The security token included in the request is expired", "key": "message"},
     "denied": {"status": 400, "code": "AccessDeniedException", "key": "Message",

@@ -37,9 +37,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def version_string(self):
         return "stand-in"
 
-    def handle_expect_100(self):
-        return super().handle_expect_100()
-
     # --- in and out ---
 
     def pieces(self):
@@ -250,6 +247,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = json.loads(json.dumps(answer))
             for problem in model.problems(name, "output", answer):
                 cloud.complain(f"answer of {service}.{name}: {problem}")
+            for member in getattr(handler, "omit", []):
+                answer.pop(member, None)
+            if hasattr(handler, "omit"):
+                handler.omit.clear()
             cloud.act(fault.get("then", []))
         return answer
 
