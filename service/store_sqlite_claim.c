@@ -296,16 +296,16 @@ static int read_claim(struct sqlite *self, int64_t id, struct claim *out, struct
 		"SELECT fence, tries, step, repository, service, environment, commit_id, ref, "
 		"needs, cause,"
 		" dedupe, revive, wanted, before, version, previous, url, memo, folder, target,"
-		" losses"
+		" built, image, facts, losses"
 		" FROM deployments WHERE id = ?1";
 	cleanup(sqlite_reset_at) sqlite3_stmt *statement = sqlite_query(self, err, sql, "i", id);
-	const char *text[20];
+	const char *text[23];
 	int got, step;
 
 	if (!statement || (got = sqlite_next(self, statement, err)) < 0)
 		return -1;
 	assert(got);
-	for (int i = 2; i < 20; i++)
+	for (int i = 2; i < 23; i++)
 		text[i] = sqlite_text(statement, i, arena);
 	step = step_find(text[2]);
 	if (step < 0)
@@ -316,7 +316,7 @@ static int read_claim(struct sqlite *self, int64_t id, struct claim *out, struct
 		.deployment = id,
 		.fence = sqlite3_column_int64(statement, 0),
 		.tries = sqlite3_column_int(statement, 1),
-		.losses = sqlite3_column_int(statement, 20),
+		.losses = sqlite3_column_int(statement, 23),
 		.step = (enum step)step,
 		.order = {.repository = text[3],
 			  .service = text[4],
@@ -334,7 +334,10 @@ static int read_claim(struct sqlite *self, int64_t id, struct claim *out, struct
 			     .url = text[16],
 			     .memo = text[17],
 			     .folder = text[18],
-			     .target = text[19]},
+			     .target = text[19],
+			     .built = text[20],
+			     .image = text[21],
+			     .facts = text[22]},
 	};
 	return 0;
 }

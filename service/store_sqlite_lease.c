@@ -37,16 +37,18 @@ int sqlite_advance(struct store *store, const struct claim *claim, enum step nex
 {
 	static const char sql[] = "UPDATE deployments SET losses = iif(step = ?3, losses, 0), step "
 				  "= ?3, lease = ?4, version = ?5,"
-				  " previous = ?6, url = ?7, memo = ?8, folder = ?9, target = ?10"
+				  " previous = ?6, url = ?7, memo = ?8, folder = ?9, target = ?10,"
+				  " built = ?11, image = ?12, facts = ?13"
 				  " WHERE id = ?1 AND fence = ?2 AND state = 'running'";
 	struct sqlite *self = sqlite_of(store);
 	int changed;
 
 	if (sqlite_begin(self, false, err) < 0)
 		return -1;
-	changed = sqlite_run(self, err, sql, "iititttttt", claim->deployment, claim->fence,
+	changed = sqlite_run(self, err, sql, "iitittttttttt", claim->deployment, claim->fence,
 			     step_name(next), until_ticks, progress->version, progress->previous,
-			     progress->url, progress->memo, progress->folder, progress->target);
+			     progress->url, progress->memo, progress->folder, progress->target,
+			     progress->built, progress->image, progress->facts);
 	return end_update(self, changed, "save the progress of", claim, err);
 }
 
@@ -83,17 +85,19 @@ static int finish_within(struct sqlite *self, const struct claim *claim,
 		"UPDATE deployments SET state = ?3, step = ?4, error = ?5, finished_at = ?6, lease "
 		"= 0,"
 		" version = ?7, previous = ?8, url = ?9, memo = ?10, folder = ?11,"
-		" target = coalesce(?12, target) WHERE id = ?1 AND fence = ?2 AND state = "
+		" target = coalesce(?12, target), built = ?13, image = ?14, facts = ?15 WHERE id = "
+		"?1 AND fence = ?2 AND state = "
 		"'running'";
 	const struct progress *progress = &result->progress;
 	bool live = result->outcome == OUTCOME_LIVE;
 	int changed;
 
-	changed = sqlite_run(
-		self, err, sql, "iitttitttttt", claim->deployment, claim->fence,
-		outcome_state(result->outcome), step_name(live ? STEP_DONE : result->failed),
-		live ? NULL : result->err.text, now, progress->version, progress->previous,
-		progress->url, progress->memo, progress->folder, progress->target);
+	changed = sqlite_run(self, err, sql, "iitttittttttttt", claim->deployment, claim->fence,
+			     outcome_state(result->outcome),
+			     step_name(live ? STEP_DONE : result->failed),
+			     live ? NULL : result->err.text, now, progress->version,
+			     progress->previous, progress->url, progress->memo, progress->folder,
+			     progress->target, progress->built, progress->image, progress->facts);
 	if (changed <= 0 || !live)
 		return changed;
 	if (name_revived(self, claim->deployment, err) < 0

@@ -97,6 +97,11 @@ static const char *const migrations[] = {
 	" start INTEGER NOT NULL,"
 	" bytes BLOB NOT NULL,"
 	" UNIQUE (deployment, start)) STRICT;",
+
+	/* What a build made, what was published of it, what the target noted. */
+	"ALTER TABLE deployments ADD COLUMN built TEXT;"
+	"ALTER TABLE deployments ADD COLUMN image TEXT;"
+	"ALTER TABLE deployments ADD COLUMN facts TEXT;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 

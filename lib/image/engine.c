@@ -50,19 +50,22 @@ void engine_sayf(struct engine *engine, const char *fmt, ...)
 	engine_say(engine, line, strlen(line));
 }
 
-/* Why nobody answered, as the kernel says it; 0 when somebody does. */
-static int reach(const struct engine *engine, struct err *err)
+int engine_connect(const struct engine *engine, int *out, struct err *err)
 {
 	cleanup(file_close_at) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+	if (fd < 0)
+		return err_errno(err, "make a socket");
 	if (strlen(engine->socket) >= sizeof address.sun_path)
 		return err_set(err, ERR_USAGE, 0,
 			       "Docker's socket '%.120s': its path is over %zu bytes",
 			       engine->socket, sizeof address.sun_path - 1);
 	memcpy(address.sun_path, engine->socket, strlen(engine->socket));
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+		*out = file_take(&fd);
 		return 0;
+	}
 	if (errno == EACCES || errno == EPERM)
 		return err_set(
 			err, ERR_AUTH, errno,
@@ -75,6 +78,14 @@ static int reach(const struct engine *engine, struct err *err)
 			       engine->socket);
 	return err_set(err, ERR_ABSENT, errno, "there is no Docker engine at %s: %s",
 		       engine->socket, strerror(errno));
+}
+
+/* Why nobody answered, as the kernel says it; 0 when somebody does. */
+static int reach(const struct engine *engine, struct err *err)
+{
+	cleanup(file_close_at) int fd = -1;
+
+	return engine_connect(engine, &fd, err);
 }
 
 struct exchange {
@@ -196,8 +207,7 @@ static int exchange_with(struct engine *engine, const struct engine_call *call, 
 	return 0;
 }
 
-/* Agree on a version, once. */
-static int greet(struct engine *engine, struct err *err)
+int engine_greet(struct engine *engine, struct err *err)
 {
 	const struct engine_call call = {.method = "GET"};
 	cleanup(http_response_free) struct http_response response = {0};
@@ -229,7 +239,7 @@ int engine_call(struct engine *engine, const struct engine_call *call,
 	cleanup(http_response_free) struct http_response own = {0};
 	autofree char *path = NULL;
 
-	if (greet(engine, err))
+	if (engine_greet(engine, err))
 		return -1;
 	path = xprintf("/v1.%d%s", engine->minor, call->path);
 	return exchange_with(engine, call, path, response ? response : &own, err);
@@ -268,7 +278,7 @@ int engine_ping(struct engine *engine, struct arena *arena, const char **arch, c
 	json_auto json_t *about = NULL;
 
 	engine->minor = 0;
-	if (greet(engine, err))
+	if (engine_greet(engine, err))
 		return -1;
 	if (!arch && !version)
 		return 0;

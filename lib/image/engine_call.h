@@ -40,6 +40,12 @@ int engine_get(struct engine *engine, const char *path, json_t **out, struct err
 int engine_post(struct engine *engine, const char *path, const json_t *body, json_t **out,
 		struct err *err) MUST_CHECK;
 
+/** Agree on a version, once. ERR_ABSENT, ERR_AUTH as engine_ping. */
+int engine_greet(struct engine *engine, struct err *err) MUST_CHECK;
+
+/** A connection of one's own. ERR_ABSENT, ERR_AUTH as engine_ping. The caller closes. */
+int engine_connect(const struct engine *engine, int *fd, struct err *err) MUST_CHECK;
+
 /** Tell whoever follows. */
 void engine_say(struct engine *engine, const char *line, size_t size);
 void engine_sayf(struct engine *engine, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "image/engine_call.h"
-#include "image/engine_stream.h"
+#include "base/file.h"
+#include "image/engine_attach.h"
 #include "net/url.h"
 
 #define FOLLOW_GRACE 3 /* seconds: a runner that is cancelled gives us seven in all */
@@ -248,26 +248,6 @@ static void say_line(void *self, const char *line, size_t size)
 	engine_say(self, line, size);
 }
 
-static int follow_output(struct engine *engine, const char *container, int64_t timeout,
-			 struct err *err)
-{
-	autofree char *path = container_path(container, "/logs?follow=1&stdout=1&stderr=1");
-	struct log_frames frames;
-	const struct engine_call call = {.method = "GET",
-					 .path = path,
-					 .timeout = timeout,
-					 .long_running = true,
-					 .limit = INT64_MAX,
-					 .on_body = take_frames,
-					 .self = &frames};
-	int result;
-
-	log_frames_begin(&frames, say_line, engine);
-	result = engine_call(engine, &call, NULL, err);
-	log_frames_end(&frames);
-	return result;
-}
-
 /* Also when its output ended before it did. */
 static int wait_for(struct engine *engine, const char *container, int64_t timeout, int *status,
 		    struct err *err)
@@ -285,22 +265,36 @@ static int wait_for(struct engine *engine, const char *container, int64_t timeou
 	return 0;
 }
 
-int engine_follow(struct engine *engine, const char *container, int64_t timeout, int *status,
-		  struct err *err)
+/* Started, told and ended. */
+static int follow(struct engine *engine, const char *container, int fd, int64_t timeout,
+		  int *status, struct err *err)
 {
 	struct clock *clock = engine->site.clock;
 	int64_t left, deadline = clock_ticks(clock) + timeout * 1000;
+	struct log_frames frames;
+	int result;
+
+	log_frames_begin(&frames, say_line, engine);
+	result = engine_attached_read(engine, fd, deadline, &frames, err);
+	log_frames_end(&frames);
+	left = (deadline - clock_ticks(clock)) / 1000;
+	if (result == 0)
+		result = wait_for(engine, container, left > 1 ? left : 1, status, err);
+	if (result && err->kind == ERR_LIMIT)
+		err_set(err, ERR_LIMIT, 0, "it took longer than %lld s", (long long)timeout);
+	return result;
+}
+
+int engine_follow(struct engine *engine, const char *container, int64_t timeout, int *status,
+		  struct err *err)
+{
+	cleanup(file_close_at) int fd = -1;
 	struct err ignored = ERR_INIT;
 
-	if (engine_start(engine, container, err))
+	if (engine_attach(engine, container, &fd, err) || engine_start(engine, container, err))
 		return -1;
-	if (follow_output(engine, container, timeout, err) == 0) {
-		left = (deadline - clock_ticks(clock)) / 1000;
-		if (wait_for(engine, container, left > 1 ? left : 1, status, err) == 0)
-			return 0;
-	}
-	if (err->kind == ERR_LIMIT)
-		err_set(err, ERR_LIMIT, 0, "it took longer than %lld s", (long long)timeout);
+	if (follow(engine, container, fd, timeout, status, err) == 0)
+		return 0;
 	if (engine_stop(engine, container, FOLLOW_GRACE, &ignored))
 		engine_sayf(engine, "warning: %s", ignored.text);
 	return -1;

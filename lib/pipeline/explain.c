@@ -28,8 +28,14 @@ static void explain_code(const struct run *run, struct buf *out)
 			 plan->repository);
 	else
 		buf_addf(out, "%-9s the folder as it stands\n", step_name(STEP_FETCH));
-	explain_command(run, out, STEP_BUILD, service->build ? service->build->run : NULL,
-			service->build ? service->build->timeout : 0);
+	if (run_makes_image(run))
+		buf_addf(out,
+			 "%-9s an image from %s, for at most %lld s; what follows runs in it\n",
+			 step_name(STEP_BUILD), service->build->dockerfile,
+			 (long long)service->build->timeout);
+	else
+		explain_command(run, out, STEP_BUILD, service->build ? service->build->run : NULL,
+				service->build ? service->build->timeout : 0);
 	explain_command(run, out, STEP_TEST, test->run, test->timeout);
 	explain_command(run, out, STEP_RELEASE, release->run, release->timeout);
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/child.h"
-#include "base/json.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "pipeline/steps.h"
 
@@ -165,7 +165,7 @@ static int check_abandoned(const char **why, struct err *err)
 	return text ? err_set(err, ERR_SYSTEM, 0, "%s", text) : 0;
 }
 
-static void engine(struct run *run)
+static void go_on(struct run *run)
 {
 	struct observer *observer = run->world->observer;
 	const char *abandon = run->plan->abandon;
@@ -197,6 +197,9 @@ static enum step first_step(const struct run *run, enum step first)
 	if (first > STEP_FETCH && first < STEP_PUBLISH
 	    && (!run->folder || !file_exists(run->folder)))
 		return STEP_FETCH;
+	/* The same of its image, when nothing was published of it yet. */
+	if (first > STEP_BUILD && first < STEP_PUBLISH && run_image_is_gone(run))
+		return STEP_BUILD;
 	return first;
 }
 
@@ -266,7 +269,9 @@ void pipeline_run(const struct plan *plan, enum step first, const struct progres
 	/* Of an earlier try whose worker was killed: no step might come to it, when this one fails
 	 * before it runs anything. */
 	child_kill_marked(plan->job);
-	engine(&run);
+	if (run.artifact.image)
+		run_remove_containers(&run);
+	go_on(&run);
 	conclude(&run, result);
 	run_end(&run);
 }

@@ -65,6 +65,9 @@ static void check_build(struct reading *reading, const struct project_service *s
 			reading->mistakes, at,
 			"'build': expected 'run' or 'dockerfile', found neither; leave 'build' out "
 			"when there is nothing to build");
+	if (build && !build->dockerfile && (build->target || build->platform || build->args))
+		mistakes_add(reading->mistakes, at,
+			     "'build': 'target', 'platform' and 'args' belong to 'dockerfile'");
 }
 
 static bool is_listed(const char *const *list, size_t count, const char *text)
@@ -189,6 +192,7 @@ static void check_target(struct reading *reading, const struct project_service *
 		.start = service->start,
 		.env = env_list(service, reading->arena),
 		.health = &service->health,
+		.image = service->build && service->build->dockerfile,
 	};
 	struct err err = ERR_INIT;
 

@@ -14,8 +14,11 @@ struct project_environment {
 };
 
 struct project_build {
-	const char *const *run; /* argv; NULL */
-	const char *dockerfile; /* NULL */
+	const char *const *run;        /* argv; NULL */
+	const char *dockerfile;        /* from the service's folder; NULL */
+	const char *target;            /* stage of it; NULL: the last */
+	const char *platform;          /* "linux/amd64"; NULL: the engine's own */
+	const struct field_pair *args; /* build arguments; may be NULL */
 	int64_t timeout;
 };
 

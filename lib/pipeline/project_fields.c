@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 static int valid_name(const char *text, struct err *err)
 {
 	if (text_is_name(text))
@@ -67,6 +69,38 @@ static int valid_variable(const char *text, struct err *err)
 	return 0;
 }
 
+static int valid_argument(const char *text, struct err *err)
+{
+	if (text_is_variable(text))
+		return 0;
+	return err_set(err, ERR_USAGE, 0,
+		       "'%.60s' is no name of a build argument: expected letters, digits and '_', "
+		       "the first not a digit",
+		       text);
+}
+
+static int valid_word(const char *text, struct err *err)
+{
+	if (*text && strspn(text, LETTERS "0123456789._-") == strlen(text))
+		return 0;
+	return err_set(err, ERR_USAGE, 0,
+		       "'%.60s' is no name of a stage: expected letters, digits, '.', '_' and '-'",
+		       text);
+}
+
+/* "linux/amd64", "linux/arm64/v8". */
+static int valid_platform(const char *text, struct err *err)
+{
+	const char *slash = strchr(text, '/');
+
+	if (slash && slash > text && slash[1] && !text_ends(text, "/")
+	    && strspn(text, LETTERS "0123456789._-/") == strlen(text))
+		return 0;
+	return err_set(err, ERR_USAGE, 0,
+		       "'%.60s' is no platform: expected one such as linux/amd64 or linux/arm64",
+		       text);
+}
+
 static const struct field build_fields[] = {
 	{.name = "run",
 	 .type = FIELD_COMMAND,
@@ -76,7 +110,25 @@ static const struct field build_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = offsetof(struct project_build, dockerfile),
 	 .valid = valid_path,
-	 .help = "Build an image from this file instead (path from the service's folder)."},
+	 .help = "Build an image from this file instead (path from the service's folder, which is "
+		 "the build context). Tests run in the image."},
+	{.name = "target",
+	 .type = FIELD_TEXT,
+	 .at = offsetof(struct project_build, target),
+	 .valid = valid_word,
+	 .help = "The stage of the Dockerfile to build; without it the last."},
+	{.name = "platform",
+	 .type = FIELD_TEXT,
+	 .at = offsetof(struct project_build, platform),
+	 .valid = valid_platform,
+	 .help = "What the image is for, as in `linux/amd64`; without it, what the engine runs "
+		 "on."},
+	{.name = "args",
+	 .type = FIELD_MAP,
+	 .at = offsetof(struct project_build, args),
+	 .valid = valid_argument,
+	 .help = "Build arguments (`ARG` in the Dockerfile). They can be read in the image: no "
+		 "secrets."},
 	{.name = "timeout",
 	 .type = FIELD_SECONDS,
 	 .at = offsetof(struct project_build, timeout),

@@ -44,9 +44,17 @@ void run_begin(struct run *run, const struct plan *plan, const struct progress *
 	for (const struct field_pair *secret = plan->secrets; secret && secret->name; secret++)
 		run_mask(run, secret->value);
 	run->folder = arena_strdup(arena, saved->folder);
+	if (world->docker)
+		run->engine =
+			engine_new(world->docker, &(struct engine_site){.http = world->http,
+									.clock = world->clock,
+									.say = run_engine_say,
+									.tick = run_engine_tick,
+									.self = run});
 	run->site = (struct site){.data = world->data,
 				  .http = world->http,
 				  .clock = world->clock,
+				  .engine = run->engine,
 				  .env = world->env,
 				  .id_token = world->id_token ? run_id_token : NULL,
 				  .mask = run_mask,
@@ -76,6 +84,8 @@ void run_end(struct run *run)
 {
 	json_decref(run->deploy.facts);
 	run->deploy.facts = NULL;
+	engine_free(run->engine);
+	run->engine = NULL;
 }
 
 void run_say_lines(struct run *run, const char *text, size_t size)
@@ -349,16 +359,12 @@ static const char *const *child_env(const struct run *run, bool secrets)
 
 static int check_target(const struct run *run, struct err *err)
 {
-	const struct project_service *service = run->service;
 	const struct target *target = run->environment->target;
 
-	if (service->build && service->build->dockerfile && !run->plan->revive)
-		return err_set(err, ERR_USAGE, 0,
-			       "services.%s.build.dockerfile: target '%s' serves from a folder and "
-			       "can't run an image; say `build: {run: …}` and `start:` instead",
-			       service->name, target->name);
+	if (run_check_engine(run, err))
+		return -1;
 	if (target->check && target->check(run->environment->settings, &run->app, err))
-		return err_within(err, "services.%s.environments.%s", service->name,
+		return err_within(err, "services.%s.environments.%s", run->service->name,
 				  run->environment->name);
 	/* Later it would be in the way of a rollback. */
 	return target->ready && run->step <= STEP_PUBLISH ? target->ready(&run->site, err) : 0;
@@ -379,7 +385,8 @@ int run_check(struct run *run, struct err *err)
 				.environment = plan->environment,
 				.start = run->service->start,
 				.env = app_env(run),
-				.health = &run->service->health};
+				.health = &run->service->health,
+				.image = run_makes_image(run)};
 	if (check_target(run, err))
 		return -1;
 	run->child_env = child_env(run, false);

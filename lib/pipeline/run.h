@@ -5,6 +5,8 @@
 
 #include "pipeline/pipeline.h"
 
+struct output;
+
 /* One plan under way: what the steps share. Private to lib/pipeline. */
 
 struct run {
@@ -24,6 +26,8 @@ struct run {
 	const char *folder;             /* the checkout; NULL before FETCH */
 	struct app app;
 	struct artifact artifact;
+	struct engine *engine;   /* NULL: none may be used */
+	struct output *speaking; /* who gets what the engine says; NULL: told as it is */
 	struct site site;
 	struct deploy deploy;
 
@@ -69,6 +73,34 @@ bool run_recall_failure(const struct run *run, const char *name, enum step *step
 /** Run a command of the project in the service's folder, its output told line by line. */
 int run_command(struct run *run, const char *const *argv, const char *const *env, int64_t timeout,
 		struct err *err) MUST_CHECK;
+
+/** Does its build make an image, with the engine? */
+bool run_makes_image(const struct run *run);
+
+/** ERR_USAGE when an image has to be built and there is no engine to do it. */
+int run_check_engine(const struct run *run, struct err *err) MUST_CHECK;
+
+/** Build the service's image: artifact.image. */
+int run_build_image(struct run *run, struct err *err) MUST_CHECK;
+
+enum {
+	IMAGE_WORKSPACE = 1
+}; /* with the checkout, as the user who owns it, where that can be done */
+
+/** Run a command of the project in a container of artifact.image, its output told line by line. The
+ * container is gone when this returns. */
+int run_in_image(struct run *run, const struct project_command *command, const char *const *env,
+		 int flags, struct err *err) MUST_CHECK;
+
+/** Remove the containers that such a command of this job left, also under an earlier worker. */
+void run_remove_containers(struct run *run);
+
+/** Is the image that an earlier try built gone from the engine? */
+bool run_image_is_gone(const struct run *run);
+
+/** What the engine says, and its tick: `self` is the run. */
+void run_engine_say(void *self, const char *line, size_t size);
+int run_engine_tick(void *self);
 
 /** argv as a person would type it, redacted, cut at 120 bytes; a shell script is shown without its
  * shell. In the arena. */

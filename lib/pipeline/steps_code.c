@@ -24,10 +24,12 @@ int step_build(struct run *run, struct err *err)
 {
 	const struct project_build *build = run->service->build;
 
-	if (!build || !build->run) {
+	if (!build) {
 		run_say(run, "nothing to build");
 		return 0;
 	}
+	if (build->dockerfile)
+		return run_build_image(run, err);
 	return run_command(run, build->run, run->child_env, build->timeout, err);
 }
 
@@ -39,7 +41,17 @@ int step_test(struct run *run, struct err *err)
 		run_say(run, "no tests");
 		return 0;
 	}
-	return run_command(run, test->run, run->child_env, test->timeout, err);
+	return run_makes_image(run)
+		       ? run_in_image(run, test, run->child_env, IMAGE_WORKSPACE, err)
+		       : run_command(run, test->run, run->child_env, test->timeout, err);
+}
+
+/* Where the app's code is: in its image, as its user, or in the checkout. */
+static int migrate(struct run *run, const struct project_command *release, struct err *err)
+{
+	return run_makes_image(run)
+		       ? run_in_image(run, release, run->release_env, 0, err)
+		       : run_command(run, release->run, run->release_env, release->timeout, err);
 }
 
 int step_release(struct run *run, struct err *err)
@@ -61,8 +73,7 @@ int step_release(struct run *run, struct err *err)
 			"the worker died while `%s` ran; it isn't started a second time: look at "
 			"what it left behind, then deploy again",
 			run_command_text(run, release->run));
-	if (run_mark(run, "release-began", "", err)
-	    || run_command(run, release->run, run->release_env, release->timeout, err))
+	if (run_mark(run, "release-began", "", err) || migrate(run, release, err))
 		return -1;
 	return run_mark(run, "release-ended", "", err);
 }

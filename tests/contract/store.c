@@ -215,7 +215,12 @@ static void claims_one_per_group(struct store *store)
 
 static void lost_leases(struct store *store)
 {
-	struct progress progress = {.version = "v1", .memo = "{}", .target = "server"};
+	struct progress progress = {.version = "v1",
+				    .memo = "{}",
+				    .target = "server",
+				    .built = "sha256:a",
+				    .image = "r/a@sha256:b",
+				    .facts = "{\"service-arn\":\"x\"}"};
 	struct claim old, new;
 	struct err err;
 
@@ -232,6 +237,9 @@ static void lost_leases(struct store *store)
 	ok(new.step == STEP_TEST &&strcmp(new.progress.version, "v1") == 0
 		   && strcmp(new.progress.target, "server") == 0,
 	   "where the first one was");
+	same_str(new.progress.built, "sha256:a", "with the image that it built");
+	same_str(new.progress.image, "r/a@sha256:b", "what was published of it");
+	same_str(new.progress.facts, "{\"service-arn\":\"x\"}", "and the target's facts");
 	same_int(store->renew(store, &old, 9000, &err), STORE_LOST, "the old one can't renew");
 	same_int(store->advance(store, &old, STEP_RETIRE, &progress, 9000, &err), STORE_LOST,
 		 "nor save progress");

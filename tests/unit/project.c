@@ -108,7 +108,11 @@ static void whole(void)
 		      "        target: far\n"
 		      "        region: eu\n"
 		      "  db:\n"
-		      "    build: {dockerfile: ./Dockerfile}\n" ENDS,
+		      "    build:\n"
+		      "      dockerfile: ./Dockerfile\n"
+		      "      target: last\n"
+		      "      platform: linux/arm64\n"
+		      "      args: {VERSION: '1.2'}\n" ENDS,
 		      &project),
 		 "", "everything reads");
 	if (!project)
@@ -134,6 +138,9 @@ static void whole(void)
 	service = project_service(project, "db");
 	same_str(service->path, ".", "the default path");
 	same_str(service->build->dockerfile, "Dockerfile", "an image's build");
+	same_str(service->build->target, "last", "its stage");
+	same_str(service->build->platform, "linux/arm64", "its platform");
+	same_str(service->build->args[0].value, "1.2", "its arguments");
 	same_int(service->health.timeout, 60, "health when nothing is said");
 	same_str(service->health.path, "/", "and its path");
 	same_str(seen, "db live - - /", "the target is asked for each environment");
@@ -180,6 +187,15 @@ static void paths(void)
 
 static void builds(void)
 {
+	says(HEAD "  a:\n    build: {run: x, target: y}\n" ENDS,
+	     "s.yml:4:12: 'build': 'target', 'platform' and 'args' belong to 'dockerfile'\n",
+	     "a stage of nothing");
+	says(HEAD "  a:\n    build: {dockerfile: x, platform: amd64, target: a b}\n" ENDS,
+	     "s.yml:4:38: 'platform': 'amd64' is no platform: expected one such as linux/amd64 or "
+	     "linux/arm64\n"
+	     "s.yml:4:53: 'target': 'a b' is no name of a stage: expected letters, digits, '.', "
+	     "'_' and '-'\n",
+	     "a platform and a stage that are none");
 	says(HEAD "  a:\n    build: {run: x, dockerfile: y}\n" ENDS,
 	     "s.yml:4:12: 'build': expected 'run' or 'dockerfile', found both\n", "both");
 	says(HEAD "  a:\n    build: {timeout: 1h}\n    test: {}\n" ENDS,

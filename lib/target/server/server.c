@@ -110,6 +110,10 @@ static int check(const void *at, const struct app *app, struct err *err)
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	struct state_site site;
 
+	if (app->image)
+		return err_set(err, ERR_USAGE, 0,
+			       "build.dockerfile: target server serves from a folder and can't run "
+			       "an image; say `build: {run: …}` and `start:` instead");
 	if (!app->start || !app->start[0] || !app->start[0][0])
 		return err_set(err, ERR_USAGE, 0,
 			       "target server runs the app as a process: set start:, as in "
