@@ -13,7 +13,7 @@ RUN set -eu; native=$(dpkg --print-architecture); arch=${ARCH:-$native}; gcc=gcc
 	apt-get update -qq; \
 	apt-get install -y -qq --no-install-recommends make ca-certificates binutils "$gcc" "libc6-dev:$arch" \
 		"libcurl4-openssl-dev:$arch" "libjansson-dev:$arch" "libssl-dev:$arch" "libyaml-dev:$arch" "libarchive-dev:$arch" \
-		"libgcc-s1:$arch" >/dev/null; \
+		"zlib1g-dev:$arch" "libgcc-s1:$arch" >/dev/null; \
 	cd /tmp; apt-get download -qq "busybox-static:$arch"; dpkg -x busybox-static_*.deb /tmp/busybox; \
 	rm -rf /var/lib/apt/lists/*
 WORKDIR /src

@@ -6,7 +6,7 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wwrite-strings 
 HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_ALL = -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -Ilib -I. -pthread $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
-LIB_LIBS = -lcurl -ljansson -lyaml -larchive -lcrypto
+LIB_LIBS = -lcurl -ljansson -lyaml -larchive -lz -lcrypto
 # The image's link: small libraries from their archives; of libarchive only what reads tar, so that libxml2 and ICU stay out.
 ifdef LEAN
 LIB_LIBS = -Wl,--as-needed -lcurl -l:libjansson.a -l:libyaml.a -l:libarchive.a -lcrypto -l:libz.so.1 -l:liblzma.so.5 -l:libzstd.so.1
