@@ -137,6 +137,7 @@ made = sdk("ecs", "CreateExpressGatewayService", serviceName="shop", executionRo
 express = made.get("output", {}).get("service", {})
 arn = f"arn:aws:ecs:{standin.REGION}:{standin.ACCOUNT}:service/default/shop"
 h.same((express.get("serviceArn"), express.get("status")), (arn, {"statusCode": "ACTIVE"}), "CreateExpressGatewayService", made)
+h.same(express["activeConfigurations"][0]["ingressPaths"], [], "whose URL is not known yet")
 h.has(sdk("ecs", "CreateExpressGatewayService", serviceName="shop", executionRoleArn=standin.ROLE + "exec",
           infrastructureRoleArn=standin.ROLE + "infra", primaryContainer=container("shop:a"))["message"], "not idempotent",
       "once more: it is there")
@@ -162,6 +163,9 @@ h.same((described["tags"], active[0]["ingressPaths"][0]["accessType"]), ([{"key"
 revision = sdk("ecs", "DescribeServiceRevisions", serviceRevisionArns=[active[0]["serviceRevisionArn"]])
 h.same(revision["output"]["serviceRevisions"][0]["containerImages"][0]["image"], standin.ECR + "/shop:a",
        "DescribeServiceRevisions")
+h.same(sdk("ecs", "DescribeServices", services=["shop"])["output"]["services"][0]["runningCount"], 1, "DescribeServices")
+h.same([c["clusterName"] for c in sdk("ecs", "DescribeClusters", clusters=["default", "none"])["output"]["clusters"]],
+       ["default"], "DescribeClusters")
 aws.ecs_outcome(end="ROLLBACK_SUCCESSFUL", polls=2, reason="alarm: 5xx", app_log=["boom"], stopped="OutOfMemory", exit=137)
 updated = sdk("ecs", "UpdateExpressGatewayService", serviceArn=arn, primaryContainer=container("shop:b"))
 h.same(updated["output"]["service"]["targetConfiguration"]["primaryContainer"]["image"], standin.ECR + "/shop:b",
@@ -182,6 +186,40 @@ events = sdk("logs", "GetLogEvents", logGroupName=where["logGroup"],
 h.same(events["output"]["events"][0]["message"], "boom", "its task's log")
 h.same(sdk("ecs", "DescribeExpressGatewayService", serviceArn=arn + "x")["error"], "ResourceNotFoundException",
        "DescribeExpressGatewayService of none")
+ours = sdk("ecs", "UpdateExpressGatewayService", serviceArn=arn, primaryContainer=container("shop:c"))["output"]["service"]
+aws.do({"ecs-elsewhere": {"service": "shop", "image": standin.ECR + "/shop:x"}})
+follow()
+deployments = sdk("ecs", "ListServiceDeployments", service="shop")["output"]["serviceDeployments"]
+h.same([(d["status"], d["targetServiceRevisionArn"] == ours["targetConfiguration"]["serviceRevisionArn"]) for d in
+        deployments[:2]], [("SUCCESSFUL", False), ("STOPPED", True)], "somebody else's deployment takes the place of ours")
+h.same(sdk("ecs", "ListServiceDeployments", service="shop", status=["STOPPED"])["output"]["serviceDeployments"],
+       deployments[1:2], "deployments by their status")
+aws.ecs_outcome(end="stall", hidden=1)
+sdk("ecs", "UpdateExpressGatewayService", serviceArn=arn, cpu="512", memory="1024")
+seen = [sdk("ecs", "ListServiceDeployments", service="shop")["output"]["serviceDeployments"][0] for _ in range(5)]
+h.same([d["status"] for d in seen], ["SUCCESSFUL", "IN_PROGRESS", "IN_PROGRESS", "IN_PROGRESS", "IN_PROGRESS"],
+       "one that the list shows late, and that stays")
+h.has(sdk("ecs", "UpdateExpressGatewayService", serviceArn=arn, cpu="256", memory="8192")["message"], "256 CPU, 8192 memory",
+      "cpu and memory that do not go together")
+aws.set(images="checked", scheme=True)
+new = {"executionRoleArn": standin.ROLE + "exec", "infrastructureRoleArn": standin.ROLE + "infra"}
+lost = sdk("ecs", "CreateExpressGatewayService", serviceName="lost", primaryContainer=container("shop:none"), **new)
+states, deployment = follow("lost")
+h.same((states[-1], "CannotPullContainerError" in deployment["statusReason"]), ("ROLLBACK_FAILED", True),
+       "an image that was never pushed")
+h.same(sdk("ecs", "DescribeExpressGatewayService", serviceArn=lost["output"]["service"]["serviceArn"])["output"]["service"][
+    "activeConfigurations"], [], "and nothing is active")
+inner = aws.do({"ecs-seed": {"name": "inner", "config": {"networkConfiguration": {"subnets": ["subnet-private-1"]}}}})
+paths = sdk("ecs", "DescribeExpressGatewayService", serviceArn=inner["arn"])["output"]["service"]["activeConfigurations"][0][
+    "ingressPaths"]
+h.same((paths[0]["accessType"], paths[0]["endpoint"][:11]), ("PRIVATE", "https://in-"), "a private one, with a scheme this time")
+aws.do({"ecs-status": {"inner": "INACTIVE"}})
+h.same(sdk("ecs", "UpdateExpressGatewayService", serviceArn=inner["arn"])["error"], "ServiceNotActiveException", "an inactive one")
+h.same(sdk("ecs", "CreateExpressGatewayService", serviceName="far", cluster="far", primaryContainer=container("a"), **new)[
+    "error"], "ClusterNotFoundException", "a cluster that there is not")
+aws.fault("ecs.CreateExpressGatewayService", "passrole")
+h.has(sdk("ecs", "CreateExpressGatewayService", serviceName="far", primaryContainer=container("a"), **new)["message"],
+      "iam:PassRole", "a role that may not be passed")
 h.same(sdk("ecs", "DeleteExpressGatewayService", serviceArn=arn)["output"]["service"]["status"]["statusCode"], "DRAINING",
        "DeleteExpressGatewayService")
 

@@ -12,6 +12,7 @@ SETTINGS = {
     "region": "us-east-1",
     "account": "123456789012",
     "urls": "true",  # "loopback": each service's URL is http://127.0.0.1:PORT of its own
+    "scheme": False,  # true: ECS's endpoints come with https:// before them
     "page": None,  # at most so many items on a page, whatever was asked for
     "polls": 2,  # looks (list or describe) that an operation takes by default
     "images": "checked",  # "any": an image need not be in the registry

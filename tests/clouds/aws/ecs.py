@@ -1,11 +1,15 @@
-"""ECS Express Mode: gateway services, their deployments and revisions, tasks, and the load balancer's URL."""
+"""ECS Express Mode: gateway services, their deployments and revisions, tasks, and the load balancer's URL.
+
+A service in subnets whose names hold "private" is private. The URL (NA-<32 digits>.ecs.REGION.on.aws) is known once the first
+deployment has begun; the setting "scheme" puts https:// before it, as is seen in the wild too.
+"""
 import copy
 
 from cloud import AwsError, Progress, outcome_stages
 
 WORDS = ("PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "SUCCESSFUL")
 SETTINGS = ("executionRoleArn", "taskRoleArn", "cpu", "memory", "networkConfiguration", "healthCheckPath",
-            "primaryContainer", "scalingTarget")
+            "primaryContainer", "scalingTarget", "cpuArchitecture")
 # What ECS fills in (the model's defaults).
 DEFAULTS = {"cpu": "256", "memory": "512", "healthCheckPath": "/ping",
             "scalingTarget": {"minTaskCount": 1, "maxTaskCount": 20, "autoScalingMetric": "AVERAGE_CPU",
@@ -47,8 +51,9 @@ class Ecs:
             "infrastructure": p["infrastructureRoleArn"], "tags": list(p.get("tags", ())), "created": cloud.now(),
             "updated": cloud.now(), "revisions": [], "deployments": [], "active": [],
         }
-        service["host"] = f"{name[:20]}-{cloud.hex(12)}.ecs.{cloud['region']}.on.aws"
-        service["url"] = self.apps.open(service["host"], lambda: self.answer(service))
+        service["host"] = f"{name[:2]}-{cloud.hex()}.ecs.{cloud['region']}.on.aws"
+        url = self.apps.open(service["host"], lambda: self.answer(service))
+        service["url"] = f"https://{url}" if cloud["scheme"] and "://" not in url else url
         self.services.insert(0, service)
         return service
 
@@ -120,9 +125,11 @@ class Ecs:
             return None
         found = self.ecr.image(image)
         if found is None:
-            return f"CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {image}: not found"
-        if found["architectures"] and "amd64" not in found["architectures"]:
-            return "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'"
+            return ("CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref "
+                    f"{image}: not found")
+        wanted = "arm64" if revision["config"].get("cpuArchitecture") == "ARM64" else "amd64"
+        if found["architectures"] and wanted not in found["architectures"]:
+            return f"CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/{wanted}'"
         return None
 
     def look(self, service, counts=True):
@@ -183,8 +190,9 @@ class Ecs:
         config = copy.deepcopy(revision["config"])
         subnets = config["networkConfiguration"].get("subnets", [])
         private = any("private" in s for s in subnets)
-        return {"serviceRevisionArn": revision["arn"], **config, "createdAt": revision["created"],
-                "ingressPaths": [{"accessType": "PRIVATE" if private else "PUBLIC", "endpoint": service["url"]}]}
+        begun = any(d["progress"].status != "PENDING" for d in service["deployments"])
+        paths = [{"accessType": "PRIVATE" if private else "PUBLIC", "endpoint": service["url"]}] if begun else []
+        return {"serviceRevisionArn": revision["arn"], **config, "createdAt": revision["created"], "ingressPaths": paths}
 
     def status(self, service):
         return {"statusCode": service["status"], **({"statusReason": service["reason"]} if service["reason"] else {})}
@@ -352,6 +360,36 @@ class Ecs:
                          "startedBy": d["arn"].rpartition("/")[2], "launchType": "FARGATE", "createdAt": d["created"],
                          "containers": [container], **stopped})
         return {"tasks": rows, "failures": failures}
+
+    def DescribeServices(self, p):
+        rows, failures = [], []
+        for name in p["services"]:
+            found = [s for s in self.services if name in (s["arn"], s["name"])]
+            if not found:
+                failures.append({"arn": self.arn("service", p.get("cluster", "default"), name), "reason": "MISSING"})
+                continue
+            service = found[0]
+            self.look(service)
+            texts = [(d["finished"] or d["created"], d["reason"]) for d in service["deployments"] if d["reason"]]
+            rows.append({
+                "serviceArn": service["arn"], "serviceName": service["name"], "status": service["status"],
+                "clusterArn": self.arn("cluster", service["cluster"]), "createdAt": service["created"], "desiredCount": 1,
+                "runningCount": int(bool(service["active"])), "pendingCount": 0, "launchType": "FARGATE",
+                "events": [{"id": self.cloud.uuid(), "createdAt": at, "message": f"(service {service['name']}) {text}"}
+                           for at, text in texts]})
+        return {"services": rows, "failures": failures}
+
+    def cluster(self, name):
+        return {"clusterArn": self.arn("cluster", name), "clusterName": name, "status": "ACTIVE"}
+
+    def DescribeClusters(self, p):
+        names = [c.rpartition("/")[2] for c in p.get("clusters", ["default"])]
+        return {"clusters": [self.cluster(n) for n in names if n in self.clusters],
+                "failures": [{"arn": self.arn("cluster", n), "reason": "MISSING"} for n in names if n not in self.clusters]}
+
+    def CreateCluster(self, p):
+        self.clusters.add(p.get("clusterName", "default"))
+        return {"cluster": self.cluster(p.get("clusterName", "default"))}
 
     def TagResource(self, p):
         service = self.found(p["resourceArn"], "ResourceNotFoundException", False)

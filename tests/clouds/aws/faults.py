@@ -34,6 +34,10 @@ KINDS = {
     "denied": {"status": 400, "code": "AccessDeniedException", "key": "Message",
                "message": "User: arn:aws:sts::123456789012:assumed-role/deploy/GitHubActions is not authorized to "
                           "perform: {iam} on resource: * because no identity-based policy allows the {iam} action"},
+    "passrole": {"status": 400, "code": "AccessDeniedException",
+                 "message": "User: arn:aws:sts::123456789012:assumed-role/deploy/GitHubActions is not authorized to "
+                            "perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/AppRunnerECRAccessRole "
+                            "because no identity-based policy allows the iam:PassRole action"},
     "closed": {"status": 400, "code": "AccessDeniedException",
                "message": "AWS App Runner is in maintenance mode and is no longer available to new customers."},
     "role": {"status": 400, "code": "InvalidRequestException",
