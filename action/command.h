@@ -7,7 +7,7 @@
 
 /* What was given on the command line; NULL: not given. */
 struct options {
-	const char *config, *service, *environment, *data, *to;
+	const char *config, *service, *environment, *data, *docker, *to;
 	const char *operand;
 };
 
@@ -61,6 +61,12 @@ extern const struct command *const commands[]; /* NULL ends it */
 		"data", "FOLDER", offsetof(struct options, data),             \
 			"Where releases and their state are kept. Default: "  \
 			"$XDG_STATE_HOME/slipway, or ~/.local/state/slipway." \
+	}
+#define OPTION_DOCKER                                                                   \
+	{                                                                               \
+		"docker", "SOCKET", offsetof(struct options, docker),                   \
+			"The socket of the Docker engine that builds images. Default: " \
+			"$DOCKER_HOST, or /var/run/docker.sock."                        \
 	}
 
 #endif

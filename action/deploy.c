@@ -25,8 +25,8 @@ static int deploy(const struct call *call, struct err *err)
 	return launch_all(&setup, &launch, call, arena, err);
 }
 
-static const struct option options[] = {
-	OPTION_CONFIG, OPTION_SERVICE, OPTION_ENVIRONMENT, OPTION_DATA, {0}};
+static const struct option options[] = {OPTION_CONFIG, OPTION_SERVICE, OPTION_ENVIRONMENT,
+					OPTION_DATA,   OPTION_DOCKER,  {0}};
 
 const struct command command_deploy = {
 	.name = "deploy",

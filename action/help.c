@@ -61,7 +61,9 @@ static const char environment[] =
 	"service's "
 	"own `env:`.\n"
 	"\n"
-	"XDG_STATE_HOME and HOME say where the data folder is, NO_COLOR and TERM how progress is "
+	"XDG_STATE_HOME and HOME say where the data folder is, DOCKER_HOST (unix://…) where "
+	"Docker's "
+	"engine is, NO_COLOR and TERM how progress is "
 	"drawn.";
 
 void help_program(FILE *out)

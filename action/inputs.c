@@ -99,6 +99,11 @@ const char *inputs_home(void)
 	return get("HOME");
 }
 
+const char *inputs_docker_host(void)
+{
+	return get("DOCKER_HOST");
+}
+
 bool inputs_terminal_can_draw(void)
 {
 	const char *term = get("TERM");

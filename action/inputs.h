@@ -24,7 +24,8 @@ bool inputs_in_action_container(void); /* we are the container of a Docker conta
 const char *inputs_output_file(void);  /* GITHUB_OUTPUT; NULL when unset */
 const char *inputs_commit(void);       /* GITHUB_SHA; NULL when unset */
 
-const char *inputs_home(void); /* NULL when unset */
+const char *inputs_home(void);        /* NULL when unset */
+const char *inputs_docker_host(void); /* DOCKER_HOST; NULL when unset */
 bool inputs_terminal_can_draw(void);
 bool inputs_want_colour(void);
 

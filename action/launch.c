@@ -155,7 +155,10 @@ int launch_all(const struct setup *setup, const struct launch *launch, const str
 	cleanup(http_freep) struct http *http = NULL;
 	cleanup(source_freep) struct source *source = NULL;
 	cleanup(file_close_at) int lock = -1;
-	struct world world = {.clock = &clock_system, .data = setup->data, .path = CHILD_PATH};
+	struct world world = {.clock = &clock_system,
+			      .data = setup->data,
+			      .path = CHILD_PATH,
+			      .docker = setup->docker};
 	int status = 0;
 
 	if (http_curl_new(&http, "slipway", err) || launch_lock(&lock, setup->data, err)
@@ -187,6 +190,7 @@ int launch_explain(const struct setup *setup, const struct launch *launch, const
 	struct world world = {.clock = &clock_system,
 			      .data = setup->data,
 			      .path = CHILD_PATH,
+			      .docker = setup->docker,
 			      .redactor = redactor};
 
 	for (size_t i = 0; setup->services[i]; i++) {

@@ -17,8 +17,8 @@ static int plan(const struct call *call, struct err *err)
 	return launch_explain(&setup, &launch, call, arena, err);
 }
 
-static const struct option options[] = {
-	OPTION_CONFIG, OPTION_SERVICE, OPTION_ENVIRONMENT, OPTION_DATA, {0}};
+static const struct option options[] = {OPTION_CONFIG, OPTION_SERVICE, OPTION_ENVIRONMENT,
+					OPTION_DATA,   OPTION_DOCKER,  {0}};
 
 const struct command command_plan = {
 	.name = "plan",

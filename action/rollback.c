@@ -23,6 +23,7 @@ static const struct option options[] = {
 	OPTION_SERVICE,
 	OPTION_ENVIRONMENT,
 	OPTION_DATA,
+	OPTION_DOCKER,
 	{0}};
 
 const struct command command_rollback = {

@@ -178,6 +178,26 @@ int setup_data(const char **out, const struct call *call, struct arena *arena, s
 	return absolute(out, data, arena, err);
 }
 
+int setup_docker(const char **out, const struct call *call, struct err *err)
+{
+	const char *host = inputs_docker_host();
+
+	*out = call->options.docker ? call->options.docker : host;
+	if (!*out)
+		*out = "/var/run/docker.sock";
+	if (text_starts(*out, "unix://"))
+		*out += strlen("unix://");
+	if (**out == '/')
+		return 0;
+	if (call->options.docker)
+		return err_set(err, ERR_USAGE, 0,
+			       "--docker is '%.100s': expected the absolute path of Docker's "
+			       "socket, such as /var/run/docker.sock",
+			       *out);
+	*out = NULL;
+	return 0;
+}
+
 int setup_load(struct setup *out, const struct call *call, struct arena *arena, struct err *err)
 {
 	const struct options *options = &call->options;
@@ -188,7 +208,8 @@ int setup_load(struct setup *out, const struct call *call, struct arena *arena, 
 	    || check_service(out, options->service, arena, err)
 	    || choose_environment(out, options, arena, err))
 		return -1;
-	if (setup_data(&out->data, call, arena, err) || check_data(out, err))
+	if (setup_data(&out->data, call, arena, err) || check_data(out, err)
+	    || setup_docker(&out->docker, call, err))
 		return -1;
 	choose_services(out, options->service, arena);
 	note_several(out, call);

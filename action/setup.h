@@ -9,6 +9,7 @@ struct setup {
 	const char *config; /* as a person names it */
 	const char *folder; /* that it lies in; absolute */
 	const char *data;   /* absolute; not made yet */
+	const char *docker; /* the engine's socket; perhaps nobody is there; NULL */
 	const struct project *project;
 	const char *environment;
 	const struct project_service **services; /* in the order that needs ask for; NULL-ended */
@@ -22,6 +23,10 @@ int setup_project(const struct project **out, const char *config, const struct c
 /** The data folder's absolute path; it may not be there yet. */
 int setup_data(const char **out, const struct call *call, struct arena *arena,
 	       struct err *err) MUST_CHECK;
+
+/** The socket of Docker's engine, whether or not anybody is there; NULL when DOCKER_HOST names one
+ * over the network. */
+int setup_docker(const char **out, const struct call *call, struct err *err) MUST_CHECK;
 
 /** The project file, its folder, the data folder, and which services and environment are meant. */
 int setup_load(struct setup *out, const struct call *call, struct arena *arena,

@@ -145,11 +145,16 @@ static int down(const struct settings *settings)
 {
 	cleanup(http_freep) struct http *http = NULL;
 	struct err err = ERR_INIT;
+	cleanup(engine_freep) struct engine *engine = NULL;
 	struct site site = {.data = settings->data, .clock = &clock_system};
 
 	if (http_curl_new(&http, "slipwayd", &err) < 0)
 		return fail(&err);
 	site.http = http;
+	if (settings->docker)
+		engine = engine_new(settings->docker,
+				    &(struct engine_site){.http = http, .clock = &clock_system});
+	site.engine = engine;
 	for (size_t i = 0; targets[i]; i++)
 		if (targets[i]->down && targets[i]->down(&site, &err) < 0)
 			return fail(&err);

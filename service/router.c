@@ -352,7 +352,13 @@ static int keeper_tick(void *data)
 /* Bring back what should be live: after a reboot, or when something outside killed it. */
 static void keeper_restore(struct keeper *keeper)
 {
+	const struct engine_site engine_site = {
+		.http = keeper->http, .clock = &clock_system, .tick = keeper_tick};
+	cleanup(engine_freep) struct engine *engine =
+		keeper->settings->docker ? engine_new(keeper->settings->docker, &engine_site)
+					 : NULL;
 	const struct site site = {
+		.engine = engine,
 		.data = keeper->settings->data,
 		.http = keeper->http,
 		.clock = &clock_system,

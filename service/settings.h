@@ -69,6 +69,7 @@ struct settings {
 	struct field_array repositories;
 	const char *log_format;      /* "text" or "json" */
 	const char *path;            /* PATH of build and test children */
+	const char *docker;          /* the engine's socket; NULL: none may be used */
 	const char *file;            /* absolute path of the file itself */
 	const char *const *warnings; /* of settings_load, for the log; NULL-ended, never NULL */
 };

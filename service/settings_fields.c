@@ -79,6 +79,16 @@ static int valid_store(const char *text, struct err *err)
 	return err_set(err, ERR_USAGE, 0, "expected sqlite, found '%.80s'", text);
 }
 
+static int valid_socket(const char *text, struct err *err)
+{
+	if (*text == '/' && !climbs(text))
+		return 0;
+	return err_set(err, ERR_USAGE, 0,
+		       "expected the absolute path of Docker's socket, such as "
+		       "/var/run/docker.sock, found '%.80s'",
+		       text);
+}
+
 static int valid_hook_path(const char *text, struct err *err)
 {
 	static const char *const taken[] = {"/v1", "/healthz", "/readyz", "/metrics"};
@@ -454,6 +464,14 @@ const struct field settings_fields[] = {
 	 .fallback = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	 .valid = valid_path_list,
 	 .help = "`PATH` of a deployment's commands: build, test, release."},
+	{.name = "docker",
+	 .type = FIELD_TEXT,
+	 .at = AT(settings.docker),
+	 .valid = valid_socket,
+	 .help = "The socket of the Docker engine that builds images and runs containers, as in "
+		 "/var/run/docker.sock; nothing is done with Docker unless it says so. Whoever may "
+		 "use "
+		 "that socket is root: see security.md."},
 	{.name = "hooks",
 	 .type = FIELD_GROUPS,
 	 .at = AT(settings.hooks),

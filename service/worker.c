@@ -203,6 +203,7 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 			  .redactor = redactor,
 			  .data = settings->data,
 			  .path = settings->path,
+			  .docker = settings->docker,
 			  .launcher = confined_launcher(settings, arena, &result->err)},
 	};
 
