@@ -61,8 +61,10 @@ static int read_credential(struct credential *out, const struct cloud_site *site
 	json_auto json_t *body = NULL;
 	const char *id, *secret, *token, *expiration;
 
-	if (json_parse(&body, buf_text(&response->body), response->body.size, err) < 0)
+	if (json_parse(&body, buf_text(&response->body), response->body.size, err) < 0) {
+		err->kind = ERR_REMOTE;
 		return err_within(err, "its answer");
+	}
 	id = json_text(body, "AccessKeyId");
 	secret = json_text(body, "SecretAccessKey");
 	token = json_text(body, "Token");
@@ -98,9 +100,11 @@ static int check_full(const char *text, struct err *err)
 
 	if (url_parse(&url, text, arena, err) < 0)
 		return err_within(err, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
-	if (text_same(url.scheme, "https") || url_is_loopback(url.host))
+	if (text_same(url.scheme, "https"))
 		return 0;
-	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+	if (text_same(url.scheme, "http") && url_is_loopback(url.host))
+		return 0;
+	for (size_t i = 0; text_same(url.scheme, "http") && i < sizeof hosts / sizeof *hosts; i++)
 		if (text_same(url.host, hosts[i]))
 			return 0;
 	return err_set(
@@ -229,7 +233,8 @@ static int instance_address(char **out, const struct cloud_site *site, struct er
 	}
 	if (url_parse(&url, named, arena, err) < 0)
 		return err_within(err, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
-	if (!url_is_loopback(url.host) && !is_link_local(url.host))
+	if (!text_same(url.scheme, "http")
+	    || (!url_is_loopback(url.host) && !is_link_local(url.host)))
 		return err_set(
 			err, ERR_USAGE, 0,
 			"AWS_EC2_METADATA_SERVICE_ENDPOINT: '%.100s': expected an address of "
