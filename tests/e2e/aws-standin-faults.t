@@ -331,8 +331,14 @@ h.ok(time.monotonic() - begun >= 0.19, "states by time")
 aws.outcome(seconds=3600)
 apprunner.start_deployment(ServiceArn=arn)
 h.same([status(arn) for _ in range(3)], ["OPERATION_IN_PROGRESS"] * 3, "for an hour")
+aws.do({"wait": 3600})
+h.same(status(arn), "RUNNING", "which may pass at once")
 aws.do({"remove": "shop"})
 h.same(code(apprunner.describe_service, ServiceArn=arn), "ResourceNotFoundException", "deleted meanwhile")
+aws.outcome(unlisted=2)
+apprunner.create_service(**create("late"))
+h.same([len(apprunner.list_services()["ServiceSummaryList"]) for _ in range(3)], [0, 0, 1], "a service that the list shows late")
+aws.do({"remove": "late"})
 aws.outcome(end="FAILED", events=["no such command"], app_log=["boom"])
 made = apprunner.create_service(**create())
 arn, number = made["Service"]["ServiceArn"], made["Service"]["ServiceId"]
@@ -460,6 +466,9 @@ h.same(registry("GET", "/v2/")[0], 403, "a login that is expired")
 login = ecr.get_authorization_token()["authorizationData"][0]
 h.same(registry("GET", "/v2/")[0], 200, "and a new one, with a colon in the password")
 h.same(aws.state()["repositories"], {"shop": ["a", "b", "c"]}, "what is in it")
+h.has(registry("POST", "/v2/shop/blobs/uploads/", b"")[1]["Location"], f"http://127.0.0.1:{aws.port}/v2/shop/", "an upload's place")
+aws.set(registry_location="relative")
+h.has(registry("POST", "/v2/shop/blobs/uploads/", b"")[1]["Location"][:10], "/v2/shop/", "an upload's place, relative")
 
 # --- the apps ---
 
@@ -481,6 +490,8 @@ try:
 except OSError as e:
     h.has(str(e), "502", "no other host")
 aws.reset(urls="loopback", images="any")
+ecr.create_repository(repositoryName="shop")
+h.same(aws.state()["repositories"], {"shop": []}, "everything anew: no images")
 url = aws.do({"seed": {"name": "shop", "image": standin.ECR + "/shop:z"}})["url"]
 aws.do({"app": {"service": "shop", "status": 503, "body": "warming up", "times": 2}})
 

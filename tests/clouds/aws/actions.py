@@ -34,6 +34,10 @@ class Actions:
         """Move the stand-in's clock: later Date headers, states, expiries."""
         self.cloud.offset += seconds
 
+    def wait(self, seconds):
+        """So much later for the states that last for "seconds", and for nothing else."""
+        self.cloud.waited += seconds
+
     def expire(self, name):
         """Credentials are expired from now on: a key id, or "all" that are temporary."""
         self.cloud.expire(name)
@@ -70,7 +74,7 @@ class Actions:
     def outcome(self, value):
         """What the next operation comes to: {"op": kind or "*", "service", "end": a terminal status, "stall" or
         "stall-rollback", "polls" or "seconds" for each stage or "stages": [{"status", "polls" | "seconds"}],
-        "hidden": looks at the list before it appears, "operation_id": false to leave it out, "status": the service's
+        "hidden": looks at the list before it appears, "unlisted": calls of ListServices before a new service appears, "operation_id": false to leave it out, "status": the service's
         in the end, "events", "app_log": lines, "logs": false, "then": actions at the end, "keep": true}"""
         self.apprunner.outcomes.append(value)
 
@@ -108,7 +112,7 @@ class Actions:
         pace = {"seconds": value["seconds"]} if "seconds" in value else {"polls": value.get("polls", 2)}
         service["status"] = "OPERATION_IN_PROGRESS"
         service["maintenance"] = Progress([{"status": "OPERATION_IN_PROGRESS", **pace},
-                                           {"status": value.get("after", "RUNNING")}], self.cloud.now())
+                                           {"status": value.get("after", "RUNNING")}], self.cloud.states_now())
 
     def status(self, value):
         """{"service": its status}"""

@@ -96,11 +96,12 @@ class AppRunner:
             outcome.update(end="FAILED" if kind == "CREATE_SERVICE" else "ROLLBACK_SUCCEEDED", events=words)
         operation = {
             "id": cloud.uuid(), "kind": kind, "started": cloud.now(), "ended": None, "updated": cloud.now(),
-            "outcome": outcome, "progress": Progress(outcome_stages(outcome, WORDS), cloud.now()), "previous": previous,
+            "outcome": outcome, "progress": Progress(outcome_stages(outcome, WORDS), cloud.states_now()), "previous": previous,
             "before": service["status"], "hidden": outcome.get("hidden", 0),
         }
         service["operations"].insert(0, operation)
         service["status"] = "OPERATION_IN_PROGRESS"
+        service["unlisted"] = outcome.get("unlisted", 0)
         service["updated"] = cloud.now()
         if kind in ("CREATE_SERVICE", "UPDATE_SERVICE", "START_DEPLOYMENT"):
             self.write_logs(service, operation)
@@ -131,13 +132,13 @@ class AppRunner:
         cloud = self.cloud
         wait = service["maintenance"]
         if wait:
-            wait.look(cloud.now(), counts)
+            wait.look(cloud.states_now(), counts)
             if wait.ended:
                 service["maintenance"] = None
                 service["status"] = wait.status
         running = [o for o in service["operations"] if not o["progress"].ended]
         for operation in running:
-            if operation["progress"].look(cloud.now(), counts):
+            if operation["progress"].look(cloud.states_now(), counts):
                 operation["updated"] = cloud.now()
             if operation["progress"].ended:
                 operation["ended"] = service["updated"] = cloud.now()
@@ -340,6 +341,9 @@ class AppRunner:
         for service in self.services:
             self.look(service)
         rows = [s for s in self.services if s["status"] != "DELETED" or s["looks"] <= self.cloud["deleted_looks"]]
+        rows = [s for s in rows if not s.get("unlisted")]
+        for service in self.services:
+            service["unlisted"] = max(0, service.get("unlisted", 0) - 1)
         rows, token = self.cloud.page(rows, p.get("NextToken"), p.get("MaxResults"))
         names = {"ServiceName", "ServiceId", "ServiceArn", "ServiceUrl", "CreatedAt", "UpdatedAt", "Status"}
         summaries = [{k: v for k, v in self.shown(s).items() if k in names} for s in rows]

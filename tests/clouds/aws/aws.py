@@ -53,6 +53,7 @@ class World:
         self.cloud.reset()
         self.cloud.set(settings)
         self.apps.reset()
+        self.registry.reset()
         for service in self.services.values():
             service.reset()
         self.metadata.reset()

@@ -88,6 +88,7 @@ class Cloud:
     def reset(self, settings=None):
         self.settings = {**SETTINGS, **(settings or {})}
         self.offset = 0
+        self.waited = 0
         self.faults = Faults()
         self.requests = []
         self.refused = []
@@ -107,6 +108,10 @@ class Cloud:
 
     def now(self):
         return round(time.time() + self.offset, 3)
+
+    def states_now(self):
+        """The clock of states that last for "seconds"."""
+        return self.now() + self.waited
 
     def number(self):
         self.serial += 1

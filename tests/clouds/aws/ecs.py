@@ -102,7 +102,7 @@ class Ecs:
                 deployment["reason"] = "Superseded by a newer deployment."
         deployment = {
             "arn": self.arn("service-deployment", service["cluster"], service["name"], cloud.hex(21)), "outcome": outcome,
-            "progress": Progress(outcome_stages(outcome, WORDS), cloud.now()), "revision": revision,
+            "progress": Progress(outcome_stages(outcome, WORDS), cloud.states_now()), "revision": revision,
             "created": cloud.now(), "updated": cloud.now(), "finished": None, "reason": None, "hidden": outcome.get("hidden", 0),
             "source": list(service["active"]), "task": cloud.hex(), "rollback": None,
         }
@@ -137,7 +137,7 @@ class Ecs:
         for deployment in service["deployments"]:
             if deployment["progress"].ended:
                 continue
-            for status in deployment["progress"].look(cloud.now(), counts):
+            for status in deployment["progress"].look(cloud.states_now(), counts):
                 deployment["updated"] = cloud.now()
                 if status.startswith("ROLLBACK_"):
                     self.roll(deployment)

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -28,7 +29,7 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {folder}/data}}
   delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{port}", relativeurls: {relative}}}
+http: {{addr: "127.0.0.1:{port}"}}
 auth: {{htpasswd: {{realm: basic-realm, path: {folder}/htpasswd}}}}
 """
 
@@ -64,11 +65,12 @@ class Registry:
             self.port = s.getsockname()[1]
         config = os.path.join(self.folder, "registry.yml")
         with open(config, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(folder=self.folder, port=self.port, relative=str(
-                self.cloud["registry_location"] == "relative").lower()))
+            f.write(CONFIG.format(folder=self.folder, port=self.port))
         with open(os.path.join(self.folder, "registry.log"), "ab") as log:
-            self.process = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd=self.folder)
+            # The shell ends it when we are gone, however that came.
+            self.process = subprocess.Popen(
+                ["/bin/sh", "-c", 'docker-registry serve "$1" </dev/null & read -r _; kill "$!"; wait', "sh", config],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=self.folder)
         for _ in range(200):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -79,9 +81,14 @@ class Registry:
 
     def stop(self):
         if self.process:
-            self.process.terminate()
+            self.process.stdin.close()
             self.process.wait()
             self.process = None
+
+    def reset(self):
+        """Without its images."""
+        self.stop()
+        shutil.rmtree(os.path.join(self.folder, "data"), ignore_errors=True)
 
     # --- what is in it ---
 

@@ -366,6 +366,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.send(fault["status"], {}, fault.get("body", ""), fault)
             self.send_response(answer.status)
             for header, value in answer.getheaders():
+                if header.lower() == "location" and world.cloud["registry_location"] == "relative":
+                    value = re.sub("^https?://[^/]+", "", value)
                 if header.lower() not in ("connection", "date", "transfer-encoding"):
                     self.send_header(header, value)
             chunked = answer.getheader("Content-Length") is None and self.command != "HEAD" and answer.status != 204
