@@ -58,7 +58,7 @@ class Aws:
         self.wrong_path = os.path.join(self.folder, "wrong")
         self.process = subprocess.Popen(
             ["/usr/bin/python3", "-W", "ignore", os.path.join(HERE, "aws.py"), "--wrong", self.wrong_path],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": self.folder})
         atexit.register(self.stop)
         line = self.process.stdout.readline()
         if not line:
