@@ -568,17 +568,20 @@ class Step:
         results = "https://results-receiver.actions.example/"
         env = {"ACTIONS_RUNTIME_URL": "https://pipelines.actions.example/x/", "ACTIONS_RUNTIME_TOKEN": self.job.runtime_token,
                "ACTIONS_CACHE_URL": "https://artifactcache.actions.example/x/"}
+        return {**env, **self.oidc_env(), "ACTIONS_RESULTS_URL": results, "ACTIONS_ORCHESTRATION_ID": f"{uuid.uuid4()}.{self.job.name}.__default"}
+
+    def oidc_env(self):
+        """Where to ask for a token: only with id-token: write."""
         permitted = self.job.permissions
-        if permitted.get("id-token", permitted.get("*")) == "write":
-            issuer = self.runner.oidc()
-            self.job.masker.add(issuer.token)
-            github = self.job.contexts["github"]
-            for key in ("repository", "repository_owner", "repository_id", "repository_owner_id", "ref", "sha", "event_name", "run_id", "workflow_ref"):
-                issuer.claims.setdefault(key, github[key])
-            issuer.claims.setdefault("sub", self.subject(github))
-            env["ACTIONS_ID_TOKEN_REQUEST_URL"] = issuer.url
-            env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = issuer.token
-        return {**env, "ACTIONS_RESULTS_URL": results, "ACTIONS_ORCHESTRATION_ID": f"{uuid.uuid4()}.{self.job.name}.__default"}
+        if permitted.get("id-token", permitted.get("*")) != "write":
+            return {}
+        issuer = self.runner.oidc()
+        self.job.masker.add(issuer.token)
+        github = self.job.contexts["github"]
+        for key in ("repository", "repository_owner", "repository_id", "repository_owner_id", "ref", "sha", "event_name", "run_id", "workflow_ref"):
+            issuer.claims.setdefault(key, github[key])
+        issuer.claims.setdefault("sub", self.subject(github))
+        return {"ACTIONS_ID_TOKEN_REQUEST_URL": issuer.url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": issuer.token}
 
     def subject(self, github):
         environment = self.job.definition.get("environment")
@@ -675,7 +678,7 @@ class Step:
         log.write("##[endgroup]")
         base = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "DOCKER_HOST", "http_proxy", "https_proxy", "no_proxy")}
         base["HOME"] = os.path.join(job.temp, "_github_home")
-        stage.env = {**base, **env, **self.runtime_env(), "GITHUB_ACTIONS": "true", "CI": env.get("CI", "true")}
+        stage.env = {**base, **env, **self.runtime_env(), **self.oidc_env(), "GITHUB_ACTIONS": "true", "CI": env.get("CI", "true")}
         stage.env["PATH"] = ":".join([*job.paths, stage.env.get("PATH", "")])
         cwd = os.path.join(job.workspace, job.fill(self.definition.get("working-directory", "")))
         lines = [commands.Lines(log.line), commands.Lines(log.line)]
