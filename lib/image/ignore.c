@@ -88,7 +88,7 @@ static bool read_set(struct pattern *pattern, struct token *token, const char **
 		range.high = range.low;
 		if (**at == '-') {
 			++*at;
-			if (!read_bound(at, &range.high))
+			if (!read_bound(at, &range.high) || range.high < range.low)
 				return false;
 		}
 		pattern->ranges = xresize(pattern->ranges, pattern->range_count + 1, sizeof range);
@@ -180,7 +180,8 @@ int ignore_add(struct ignore *ignore, const char *text, bool back, struct err *e
 	if (!read_tokens(&pattern, pattern.text)) {
 		pattern_free(&pattern);
 		return err_set(err, ERR_USAGE, 0,
-			       "'%.100s' is no pattern: a '[' without its ']', or '\\' at the end",
+			       "'%.100s' is no pattern: a '[' without its ']', a range that runs "
+			       "backwards, or '\\' at the end",
 			       text);
 	}
 	ignore->patterns = xresize(ignore->patterns, ignore->count + 1, sizeof pattern);
