@@ -352,6 +352,96 @@ int project_load(struct project **out, const char *path, struct arena *arena,
 	return project_read(out, path, buf_text(&text), text.size, arena, mistakes, err);
 }
 
+/* The environment as slipway.yml has it, or nothing; a new reference. */
+static json_t *environment_text(json_t *project, const char *service, const char *environment)
+{
+	json_t *at = json_object_get(json_object_get(project, "services"), service);
+
+	at = json_object_get(json_object_get(at, "environments"), environment);
+	return json_is_object(at) ? json_copy(at) : json_object();
+}
+
+static struct project_environment *add_environment(struct project_service *service,
+						   const char *name, struct arena *arena)
+{
+	size_t count = service->environment_count++;
+	struct project_environment *items = arena_alloc(arena, (count + 1) * sizeof *items);
+
+	if (count > 0)
+		memcpy(items, service->environments, count * sizeof *items);
+	service->environments = items;
+	items[count].name = arena_strdup(arena, name);
+	return &items[count];
+}
+
+/* Which services it is about: the one named; else those that have it; else, with a target, all. */
+static bool overridden(const struct project *project, const struct project_service *service,
+		       const struct project_override *override)
+{
+	bool anywhere = false;
+
+	if (override->service)
+		return strcmp(override->service, service->name) == 0;
+	for (size_t i = 0; i < project->service_count; i++)
+		anywhere |=
+			project_environment(&project->services[i], override->environment) != NULL;
+	return !anywhere || project_environment(service, override->environment) != NULL;
+}
+
+static void override_one(struct reading *reading, struct project_service *service, json_t *text,
+			 const struct project_override *override, json_t *settings)
+{
+	struct project_environment *environment =
+		(struct project_environment *)project_environment(service, override->environment);
+	json_auto json_t *merged = environment_text(text, service->name, override->environment);
+	const char *before = json_text(merged, "target");
+	unsigned mistakes = reading->mistakes->count;
+
+	if (!environment && !override->target)
+		return;
+	if (override->target && before && strcmp(before, override->target) != 0)
+		json_object_clear(merged);
+	json_object_update(merged, settings);
+	if (override->target)
+		json_object_set_new(merged, "target", json_string(override->target));
+	if (!environment)
+		environment = add_environment(service, override->environment, reading->arena);
+	read_environment(reading, environment, merged, "");
+	if (reading->mistakes->count == mistakes)
+		check_target(reading, service, environment, "");
+}
+
+int project_override(struct project *project, const char *text, size_t size,
+		     const struct project_override *override, struct arena *arena,
+		     struct mistakes *mistakes, struct err *err)
+{
+	cleanup(yaml_marks_freep) struct yaml_marks *marks = NULL, *ignored = NULL;
+	json_auto json_t *settings = NULL, *whole = NULL;
+	const char *given = override->settings ? override->settings : "{}";
+	struct reading reading = {
+		.fields = {.arena = arena, .mistakes = mistakes},
+		.mistakes = mistakes,
+		.arena = arena,
+		.project = project,
+	};
+
+	if (yaml_parse(&whole, &ignored, text, size, mistakes, err) < 0)
+		return -1;
+	mistakes->file = override->name;
+	if (yaml_parse(&settings, &marks, given, strlen(given), mistakes, err) < 0)
+		return -1;
+	mistakes->marks = marks;
+	if (!json_is_object(settings))
+		mistakes_add(mistakes, "", "expected settings of the target, 'name: value' a line");
+	else
+		for (size_t i = 0; i < project->service_count; i++)
+			if (overridden(project, &project->services[i], override))
+				override_one(&reading, &project->services[i], whole, override,
+					     settings);
+	mistakes->marks = NULL;
+	return mistakes_result(mistakes, err);
+}
+
 const struct project_service *project_service(const struct project *project, const char *name)
 {
 	size_t i = index_of(project, name);

@@ -55,6 +55,24 @@ int project_read(struct project **out, const char *name, const char *text, size_
 int project_load(struct project **out, const char *path, struct arena *arena,
 		 struct mistakes *mistakes, struct err *err) MUST_CHECK;
 
+/** What a caller says of an environment in the place of slipway.yml. */
+struct project_override {
+	const char *service; /* NULL: every service, or every one that has the environment */
+	const char *environment;
+	const char *target;   /* NULL: the one that slipway.yml says */
+	const char *settings; /* a mapping in YAML; NULL: none */
+	const char *name;     /* of the settings, for messages: "input 'settings'" */
+};
+
+/**
+ * Change a project that was read from this text: settings replace those of the same name; with
+ * another target all of them are replaced. An environment that slipway.yml hasn't is added when
+ * the target is given. -1 with all mistakes in *mistakes, whose file is override->name then.
+ */
+int project_override(struct project *project, const char *text, size_t size,
+		     const struct project_override *override, struct arena *arena,
+		     struct mistakes *mistakes, struct err *err) MUST_CHECK;
+
 /** NULL when there is none of that name. */
 const struct project_service *project_service(const struct project *project, const char *name);
 const struct project_environment *project_environment(const struct project_service *service,
