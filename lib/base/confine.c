@@ -96,6 +96,11 @@ static int ruleset_new(uint64_t *access, struct err *err)
 	return fd < 0 ? err_errno(err, "make a Landlock ruleset") : fd;
 }
 
+bool confine_can_hide(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
+}
+
 /* What isn't there (any more), or can't be opened by us, needs no permission. */
 static int allow(int ruleset, const char *path, uint64_t access, int nofollow, struct err *err)
 {

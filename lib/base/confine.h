@@ -1,12 +1,17 @@
 #ifndef BASE_CONFINE_H
 #define BASE_CONFINE_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
  * Give up rights that this process (and its children) will not need. None of it can be taken back,
  * and none needs root. Landlock (landlock(7), Linux 5.13) and seccomp (seccomp(2)).
  */
+
+/** Can files be hidden here: has the kernel Landlock, and may we use it? */
+bool confine_can_hide(void);
 
 /** Conditions besides 0 and -1. */
 enum { CONFINE_UNSUPPORTED = 1 };
