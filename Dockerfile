@@ -40,7 +40,7 @@ RUN set -eu; out=/out; mkdir -p $out/bin $out/usr/bin $out/lib $out/etc/ssl/cert
 	cp /tmp/busybox/bin/busybox $out/bin/busybox; \
 	for name in sh tail env mv tar find cat chmod chown cp cut date dirname basename echo expr false grep head id kill ln ls mkdir mktemp \
 		printf pwd readlink rm rmdir sed sleep sort test touch tr true uname wc xargs; do ln -s busybox "$out/bin/$name"; done; \
-	ln -s /bin/busybox $out/usr/bin/env; \
+	ln -s /bin/busybox $out/usr/bin/env; ln -s slipway $out/usr/bin/slipway-post; \
 	cp /etc/ssl/certs/ca-certificates.crt $out/etc/ssl/certs/; \
 	echo 'root:x:0:0:root:/github/home:/bin/sh' >$out/etc/passwd; echo 'root:x:0:' >$out/etc/group; \
 	echo 'hosts: files dns' >$out/etc/nsswitch.conf

@@ -9,6 +9,7 @@
 struct options {
 	const char *config, *service, *environment, *data, *docker, *to;
 	const char *operand;
+	const char *internal; /* words of ours to ourselves */
 };
 
 struct option {
@@ -36,7 +37,7 @@ struct command {
 };
 
 extern const struct command command_deploy, command_plan, command_check, command_rollback,
-	command_down, command_schema, command_action;
+	command_down, command_schema, command_action, command_post;
 extern const struct command *const commands[]; /* NULL ends it */
 
 /* Options that several of them have, for their tables. */
@@ -55,6 +56,11 @@ extern const struct command *const commands[]; /* NULL ends it */
 	{                                                                            \
 		"environment", "NAME", offsetof(struct options, environment),        \
 			"Which environment. May be left out when there is just one." \
+	}
+#define OPTION_INTERNAL                                                              \
+	{                                                                            \
+		"internal", "WORDS", offsetof(struct options, internal),             \
+			"What one process of the action tells another. Not for you." \
 	}
 #define OPTION_DATA                                                           \
 	{                                                                     \

@@ -1,10 +1,13 @@
 #include "action/commit.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "action/inputs.h"
 #include "base/child.h"
 #include "base/crypto.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #define PATH "/usr/local/bin:/usr/bin:/bin"
@@ -46,4 +49,70 @@ void commit_of(struct commit *out, const char *folder, struct arena *arena)
 	}
 	crypto_random_hex(made, 40);
 	out->id = arena_strdup(arena, made);
+}
+
+/* A small file of git's, without its last newline; NULL. In the arena. */
+static const char *git_file(const char *git, const char *name, struct arena *arena)
+{
+	cleanup(buf_free) struct buf text = BUF_INIT(1024 * 1024);
+	cleanup(file_close_at) int fd = -1;
+	struct err err = ERR_INIT;
+	char piece[4096];
+	ssize_t got;
+
+	/* A link or a ".." in a branch's name leads nowhere. */
+	fd = file_open_beneath(git, name, O_RDONLY | O_NOFOLLOW, 0, &err);
+	while (fd >= 0 && (got = read(fd, piece, sizeof piece)) > 0)
+		buf_add(&text, piece, (size_t)got);
+	while (text.size > 0
+	       && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
+		text.data[--text.size] = '\0';
+	return text.size > 0 && !buf_full(&text) ? arena_strdup(arena, text.data) : NULL;
+}
+
+/* "<id> refs/heads/main", a line each. */
+static const char *packed_ref(const char *git, const char *ref, struct arena *arena)
+{
+	const char *text = git_file(git, "packed-refs", arena);
+
+	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		size_t id = strcspn(text, " \n"), name = strlen(ref);
+
+		if (text[id] == ' ' && strncmp(text + id + 1, ref, name) == 0
+		    && strchr("\r\n", text[id + 1 + name]))
+			return arena_memdup(arena, text, id);
+	}
+	return NULL;
+}
+
+static const char *head_of(const char *git, struct arena *arena)
+{
+	const char *head = git_file(git, "HEAD", arena), *id;
+
+	if (!head || !text_starts(head, "ref: "))
+		return head && text_is_commit(head) ? head : NULL;
+	head += strlen("ref: ");
+	if (!text_starts(head, "refs/"))
+		return NULL;
+	id = git_file(git, head, arena);
+	if (!id)
+		id = packed_ref(git, head, arena);
+	return id && text_is_commit(id) ? id : NULL;
+}
+
+const char *commit_head(const char *folder, const char *top, struct arena *arena)
+{
+	char *at = arena_strdup(arena, folder);
+
+	while (text_starts(at, top)) {
+		const char *id = head_of(arena_printf(arena, "%s/.git", at), arena);
+		char *slash = strrchr(at, '/');
+
+		if (id)
+			return id;
+		if (!slash || slash == at)
+			break;
+		*slash = '\0';
+	}
+	return NULL;
 }

@@ -15,4 +15,9 @@ struct commit {
 /** Ask git. Never fails: a folder that git won't speak about has no known commit. */
 void commit_of(struct commit *out, const char *folder, struct arena *arena);
 
+/** The same from the files in .git of the folder or of one above it, up to `top` (absolute),
+ * without running git; whether it is dirty isn't found out. NULL: it can't be told. In the arena.
+ */
+const char *commit_head(const char *folder, const char *top, struct arena *arena);
+
 #endif

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 
@@ -84,14 +85,14 @@ bool inputs_in_action_container(void)
 	return workspace && strcmp(workspace, "/github/workspace") == 0;
 }
 
-const char *inputs_output_file(void)
+const char *inputs_variable(const char *name)
 {
-	return get("GITHUB_OUTPUT");
+	return get(name);
 }
 
-const char *inputs_commit(void)
+const char *const *inputs_environment(void)
 {
-	return get("GITHUB_SHA");
+	return (const char *const *)environ;
 }
 
 const char *inputs_home(void)

@@ -21,8 +21,12 @@ int inputs_data(const char **out, struct arena *arena, struct err *err) MUST_CHE
 const char *inputs_action(const char *name);
 
 bool inputs_in_action_container(void); /* we are the container of a Docker container action */
-const char *inputs_output_file(void);  /* GITHUB_OUTPUT; NULL when unset */
-const char *inputs_commit(void);       /* GITHUB_SHA; NULL when unset */
+
+/** Any variable ("GITHUB_SHA", "STATE_data"); NULL when it is unset or empty. */
+const char *inputs_variable(const char *name);
+
+/** All of them: "NAME=value", NULL-ended. */
+const char *const *inputs_environment(void);
 
 const char *inputs_home(void);        /* NULL when unset */
 const char *inputs_docker_host(void); /* DOCKER_HOST; NULL when unset */

@@ -119,11 +119,42 @@ static void tell(const struct call *call, const struct plan *plan, const struct 
 		      call->report);
 }
 
-static int run_plan(const struct plan *plan, struct world *world, const struct call *call,
-		    int64_t fence, struct result *last, struct arena *arena)
+/* The work folder of one that was cut off is needed to end it in order. */
+static void tidy_work(const struct plan *plan, const struct result *result, const struct call *call)
+{
+	struct err err = ERR_INIT;
+
+	if (result->outcome != OUTCOME_LOST && file_remove_tree(plan->work, &err))
+		fprintf(call->report, "slipway: warning: %s\n", err.text);
+}
+
+/* From where on a plan is run. */
+struct start {
+	enum step step;
+	const struct progress *saved;
+	int64_t fence;
+};
+
+static void run_staged(const struct plan *plan, struct world *world, const struct start *start,
+		       const struct launch *launch, struct arena *arena, struct result *result)
+{
+	const struct launch_stage *stage = launch->stage;
+
+	world->observer = stage->observer;
+	world->launcher = stage->launcher;
+	world->env = stage->env;
+	world->id_token = stage->id_token;
+	world->id_token_self = stage->self;
+	stage->begin(stage->self, plan, project_service(plan->project, plan->service),
+		     start->fence);
+	pipeline_run(plan, start->step, start->saved, start->fence, world, arena, result);
+	stage->end(stage->self, plan, result);
+}
+
+static void run_watched(const struct plan *plan, struct world *world, int64_t fence,
+			const struct call *call, struct arena *arena, struct result *result)
 {
 	bool terminal = isatty(fileno(call->report)) && inputs_terminal_can_draw();
-	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
 	struct watcher *watcher = watcher_new(&(struct watcher_options){
 		.out = call->report,
 		.clock = world->clock,
@@ -132,20 +163,30 @@ static int run_plan(const struct plan *plan, struct world *world, const struct c
 		.stop = &stop_count,
 		.job = plan->job,
 	});
-	struct result result = {0};
-	struct err err = ERR_INIT;
 
 	world->observer = watcher_observer(watcher);
+	pipeline_run(plan, STEP_FETCH, NULL, fence, world, arena, result);
+	watcher_free(watcher);
+}
+
+static int run_plan(const struct plan *plan, struct world *world, const struct call *call,
+		    int64_t fence, const struct launch *launch, struct arena *arena)
+{
+	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
+	struct result result = {0};
+
 	world->redactor = redactor;
 	fprintf(call->report, "%s %s in %s\n", plan->revive ? "rolling back" : "deploying",
 		plan->service, plan->environment);
-	pipeline_run(plan, STEP_FETCH, NULL, fence, world, arena, &result);
-	watcher_free(watcher);
+	if (launch->stage)
+		run_staged(plan, world, &(struct start){STEP_FETCH, NULL, fence}, launch, arena,
+			   &result);
+	else
+		run_watched(plan, world, fence, call, arena, &result);
 	tell(call, plan, &result);
-	if (file_remove_tree(plan->work, &err))
-		fprintf(call->report, "slipway: warning: %s\n", err.text);
-	if (last)
-		*last = result;
+	tidy_work(plan, &result, call);
+	if (launch->last)
+		*launch->last = result;
 	return outcome_exit(result.outcome);
 }
 
@@ -175,12 +216,45 @@ int launch_all(const struct setup *setup, const struct launch *launch, const str
 		if (make_plan(&plan, setup, launch, setup->services[i], arena, err)
 		    || next_fence(&fence, setup->data, err))
 			return -1;
-		status = run_plan(&plan, &world, call, fence, launch->last, arena);
+		status = run_plan(&plan, &world, call, fence, launch, arena);
 		if (status != 0 && setup->services[i + 1])
 			fputs("slipway: the services after it were left as they are\n",
 			      call->report);
 	}
 	return status;
+}
+
+int launch_resume(const struct setup *setup, struct plan *plan, enum step step,
+		  const struct progress *saved, const struct launch *launch,
+		  const struct call *call, struct arena *arena, struct err *err)
+{
+	cleanup(http_freep) struct http *http = NULL;
+	cleanup(source_freep) struct source *source = NULL;
+	cleanup(file_close_at) int lock = -1;
+	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
+	struct world world = {.clock = &clock_system,
+			      .data = setup->data,
+			      .path = CHILD_PATH,
+			      .docker = setup->docker};
+	const struct project_service *service = project_service(setup->project, plan->service);
+	struct start start = {.step = step, .saved = saved};
+
+	plan->project = setup->project;
+	if (!service)
+		return err_set(err, ERR_ABSENT, 0, "there is no service '%s' in %s", plan->service,
+			       setup->config);
+	if (inputs_secrets(&plan->secrets, service->secrets, arena, err)
+	    || http_curl_new(&http, "slipway", err) || launch_lock(&lock, setup->data, err)
+	    || next_fence(&start.fence, setup->data, err))
+		return -1;
+	source = source_folder_new(setup->folder);
+	world.http = http;
+	world.source = source;
+	world.redactor = redactor;
+	run_staged(plan, &world, &start, launch, arena, launch->last);
+	tell(call, plan, launch->last);
+	tidy_work(plan, launch->last, call);
+	return outcome_exit(launch->last->outcome);
 }
 
 int launch_explain(const struct setup *setup, const struct launch *launch, const struct call *call,

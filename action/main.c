@@ -1,8 +1,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "action/confined.h"
 #include "action/help.h"
+#include "action/init.h"
 #include "action/options.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -11,7 +14,7 @@
 
 const struct command *const commands[] = {&command_deploy,   &command_plan, &command_check,
 					  &command_rollback, &command_down, &command_schema,
-					  &command_action,   NULL};
+					  &command_action,   &command_post, NULL};
 #define COMMAND_COUNT (sizeof commands / sizeof *commands - 1)
 
 static const struct command *find(const char *name)
@@ -84,10 +87,21 @@ static int help(const char *about)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int run_confined(char **words)
+{
+	struct err err = ERR_INIT;
+
+	if (confined_exec(words, &err))
+		fprintf(stderr, "slipway: %s\n", err.text);
+	return 126;
+}
+
 int main(int argc, char **argv)
 {
+	static char post[] = "post";
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	const char *name = argc > 1 ? argv[1] : NULL;
+	char **args = argv + 2;
 
 	sigaction(SIGPIPE, &ignore, NULL);
 	log_setup("slipway", LOG_LEVEL_WARN, false);
@@ -97,11 +111,18 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
+	/* The runner hands the same arguments to every entry point: the name says which it is. */
+	if (text_ends(argv[0], "/slipway-post") && strcmp(name, "action") == 0)
+		name = argv[1] = post;
+	if (strcmp(name, "confined") == 0)
+		return run_confined(args);
+	if (getpid() == 1 && (strcmp(name, "action") == 0 || strcmp(name, "post") == 0))
+		return init_run(argv);
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return help(NULL);
 	if (strcmp(name, "help") == 0)
 		return help(argv[2]);
 	if (strcmp(name, "--version") == 0)
 		return fputs("slipway " VERSION "\n", stdout) < 0 || fflush(stdout) ? 1 : 0;
-	return find(name) ? run(find(name), argv + 2) : unknown(name);
+	return find(name) ? run(find(name), args) : unknown(name);
 }

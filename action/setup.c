@@ -9,27 +9,91 @@
 #include "base/file.h"
 #include "base/text.h"
 
-int setup_project(const struct project **out, const char *config, const struct call *call,
-		  struct arena *arena, struct err *err)
+/* How a person says it: on the command line, or in a workflow. */
+static const char *way(const char *option, const struct setup_change *change, struct arena *arena)
 {
-	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT(config);
-	struct project *project = NULL;
-	int result = project_load(&project, config, arena, &mistakes, err);
+	return change ? arena_printf(arena, "input '%s'", option)
+		      : arena_printf(arena, "--%s", option);
+}
 
-	*out = project;
-	if (result == 0)
-		return 0;
-	if (err->kind == ERR_ABSENT)
-		return err_set(err, ERR_USAGE, 0,
-			       "there is no project file '%s'; write one, or name it with --config",
-			       config);
-	if (mistakes.count == 0) {
+static int show_mistakes(const struct mistakes *mistakes, const char *what, const struct call *call,
+			 struct err *err)
+{
+	if (mistakes->count == 0) {
 		err->kind = ERR_USAGE; /* nothing was touched */
 		return -1;
 	}
-	fputs(buf_text(&mistakes.text), call->report);
-	return err_set(err, ERR_USAGE, 0, "%s has %u mistake%s; nothing was touched", config,
-		       mistakes.count, mistakes.count > 1 ? "s" : "");
+	fputs(buf_text(&mistakes->text), call->report);
+	fflush(call->report);
+	return err_set(err, ERR_USAGE, 0, "%s has %u mistake%s; nothing was touched", what,
+		       mistakes->count, mistakes->count > 1 ? "s" : "");
+}
+
+static int read_text(const char **out, const char *config, const struct setup_change *change,
+		     struct arena *arena, struct err *err)
+{
+	cleanup(buf_free) struct buf text = BUF_INIT(1024 * 1024);
+
+	*out = change ? change->text : NULL;
+	if (*out)
+		return 0;
+	if (file_read(config, &text, err) == 0) {
+		*out = arena_memdup(arena, buf_text(&text), text.size);
+		if (strlen(*out) == text.size)
+			return 0;
+		return err_set(err, ERR_USAGE, 0, "read %s: it holds a NUL: not a text", config);
+	}
+	if (err->kind == ERR_ABSENT)
+		return err_set(err, ERR_USAGE, 0,
+			       "there is no project file '%s'; write one, or name it with %s",
+			       config, way("config", change, arena));
+	err->kind = ERR_USAGE;
+	return -1;
+}
+
+static int load_project(struct setup *out, struct project **project, const struct call *call,
+			const struct setup_change *change, struct arena *arena, struct err *err)
+{
+	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT(out->config);
+
+	if (read_text(&out->text, out->config, change, arena, err))
+		return -1;
+	if (project_read(project, out->config, out->text, strlen(out->text), arena, &mistakes, err))
+		return show_mistakes(&mistakes, out->config, call, err);
+	out->project = *project;
+	return 0;
+}
+
+int setup_project(const struct project **out, const char *config, const struct call *call,
+		  struct arena *arena, struct err *err)
+{
+	struct setup setup = {.config = config};
+	struct project *project = NULL;
+
+	if (load_project(&setup, &project, call, NULL, arena, err))
+		return -1;
+	*out = project;
+	return 0;
+}
+
+static int change_project(const struct setup *setup, struct project *project,
+			  const struct call *call, const struct setup_change *change,
+			  struct arena *arena, struct err *err)
+{
+	static const char name[] = "input 'settings'";
+	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT(name);
+	const struct project_override override = {.service = call->options.service,
+						  .environment = setup->environment,
+						  .target = change->target,
+						  .settings = change->settings,
+						  .name = name};
+
+	if (!change->target && !change->settings)
+		return 0;
+	if (project_override(project, setup->text, strlen(setup->text), &override, arena, &mistakes,
+			     err))
+		return show_mistakes(&mistakes, name, call, err);
+	return 0;
 }
 
 /* Absolute without following links: the data folder may not be there yet. */
@@ -68,7 +132,8 @@ static size_t note_name(const char **names, size_t count, const char *name)
 	return count + 1;
 }
 
-static int choose_environment(struct setup *out, const struct options *options, struct arena *arena,
+static int choose_environment(struct setup *out, const struct options *options,
+			      const struct setup_change *change, struct arena *arena,
 			      struct err *err)
 {
 	const struct project *project = out->project;
@@ -90,9 +155,10 @@ static int choose_environment(struct setup *out, const struct options *options, 
 		buf_addf(&text, "%s%s", i ? ", " : "", names[i]);
 	out->environment = options->environment ? options->environment : names[0];
 	if (!options->environment && count != 1)
-		return err_set(err, ERR_USAGE, 0,
-			       "say which environment with --environment; %s has: %s", out->config,
-			       buf_text(&text));
+		return err_set(err, ERR_USAGE, 0, "say which environment with %s; %s has: %s",
+			       way("environment", change, arena), out->config, buf_text(&text));
+	if (change && change->target)
+		return 0; /* it may be a new one */
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(names[i], out->environment) == 0)
 			return 0;
@@ -198,15 +264,18 @@ int setup_docker(const char **out, const struct call *call, struct err *err)
 	return 0;
 }
 
-int setup_load(struct setup *out, const struct call *call, struct arena *arena, struct err *err)
+int setup_load_changed(struct setup *out, const struct call *call,
+		       const struct setup_change *change, struct arena *arena, struct err *err)
 {
 	const struct options *options = &call->options;
+	struct project *project = NULL;
 
 	*out = (struct setup){.config = options->config ? options->config : "slipway.yml"};
-	if (setup_project(&out->project, out->config, call, arena, err)
+	if (load_project(out, &project, call, change, arena, err)
 	    || folder_of(&out->folder, out->config, arena, err)
 	    || check_service(out, options->service, arena, err)
-	    || choose_environment(out, options, arena, err))
+	    || choose_environment(out, options, change, arena, err)
+	    || (change && change_project(out, project, call, change, arena, err)))
 		return -1;
 	if (setup_data(&out->data, call, arena, err) || check_data(out, err)
 	    || setup_docker(&out->docker, call, err))
@@ -214,4 +283,9 @@ int setup_load(struct setup *out, const struct call *call, struct arena *arena, 
 	choose_services(out, options->service, arena);
 	note_several(out, call);
 	return 0;
+}
+
+int setup_load(struct setup *out, const struct call *call, struct arena *arena, struct err *err)
+{
+	return setup_load_changed(out, call, NULL, arena, err);
 }

@@ -11,6 +11,7 @@ struct setup {
 	const char *data;   /* absolute; not made yet */
 	const char *docker; /* the engine's socket; perhaps nobody is there; NULL */
 	const struct project *project;
+	const char *text; /* of the project file */
 	const char *environment;
 	const struct project_service **services; /* in the order that needs ask for; NULL-ended */
 };
@@ -27,6 +28,17 @@ int setup_data(const char **out, const struct call *call, struct arena *arena,
 /** The socket of Docker's engine, whether or not anybody is there; NULL when DOCKER_HOST names one
  * over the network. */
 int setup_docker(const char **out, const struct call *call, struct err *err) MUST_CHECK;
+
+/* What a workflow says in the place of the project file. */
+struct setup_change {
+	const char *text;              /* of the project file; NULL: read it */
+	const char *target, *settings; /* of the environment; NULL: as the file says */
+};
+
+/** setup_load() with that. Messages speak of inputs. */
+int setup_load_changed(struct setup *out, const struct call *call,
+		       const struct setup_change *change, struct arena *arena,
+		       struct err *err) MUST_CHECK;
 
 /** The project file, its folder, the data folder, and which services and environment are meant. */
 int setup_load(struct setup *out, const struct call *call, struct arena *arena,

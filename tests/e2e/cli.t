@@ -299,19 +299,20 @@ def as_action():
     inside = {**given, "GITHUB_WORKSPACE": "/github/workspace"}
     got = slipway("action", **inside)
     t.same(got.returncode, 2, "in the action's container target server is refused")
-    t.has(got.stderr, "ends with it; let a slipwayd on the server deploy this, or set dry-run: true", "with the reason")
+    t.has(got.stdout, "::error title=Slipway deployed nothing::", "with an annotation")
     got = slipway("action", **{**inside, "INPUT_DRY-RUN": "true"})
-    t.same(got.returncode, 0, "a dry run is fine there", got.stderr)
+    t.same(got.returncode, 0, "a dry run is fine there", got.stdout)
     t.has(got.stdout, "\npublish ", "and says what would be done")
-    t.ok(not os.path.exists(out) and not os.path.exists(f"{BASE}/state"), "nothing was touched")
+    t.ok(not os.path.exists(f"{BASE}/state"), "nothing was touched")
     got = slipway("action", **{**given, "INPUT_DRY-RUN": "maybe"})
-    t.ok(got.returncode == 2 and "'dry-run': expected true or false, found 'maybe'" in got.stderr, "a wrong input",
-         got.stderr)
+    t.ok(got.returncode == 2 and "'dry-run': expected true or false, found 'maybe'" in got.stdout, "a wrong input",
+         got.stdout)
+    open(out, "w", encoding="utf-8").close()
     port = t.free_port()
     path = f"{folder}/slipway.yml"
     t.write(path, open(path, encoding="utf-8").read().replace(url(), f"http://shop.localhost:{port}"))
     got = slipway("action", **given)
-    t.same((got.returncode, t.fetch(port, "shop.localhost")[1]), (0, "action"), "outside it deploys", got.stderr)
+    t.same((got.returncode, t.fetch(port, "shop.localhost")[1]), (0, "action"), "outside it deploys", got.stdout)
     outputs = {}
     lines = open(out, encoding="utf-8").read().splitlines()
     while lines:
@@ -319,8 +320,9 @@ def as_action():
         outputs[name] = lines[:lines.index(end)]
         lines = lines[lines.index(end) + 1:]
     t.ok(outputs.pop("version")[0].startswith("1" * 12 + "-"), "the version is of GITHUB_SHA")
+    t.ok(outputs.pop("summary")[0].startswith("shop is live in production: "), "a line about it all")
     t.same(outputs, {"state": ["succeeded"], "url": [f"http://shop.localhost:{port}"], "previous-version": [""],
-                     "commit": ["1" * 40]}, "the outputs")
+                     "commit": ["1" * 40], "image": [""], "deployment-id": [""]}, "the outputs")
     t.same(slipway("down", "--data", f"{BASE}/state/slipway").returncode, 0, "and it is stopped")
 
 

@@ -1,8 +1,6 @@
 /* The reference pages are made from the tables: `make docs` (UPDATE_DOCS=1) writes them again. */
 #include "action/action.h"
 #include "base/file.h"
-#include "base/json.h"
-#include "base/yaml.h"
 #include "pipeline/project.h"
 #include "service/settings.h"
 #include "tap.h"
@@ -50,34 +48,6 @@ static void check_target(const struct target *target)
 		   "is what the table says (if not: make docs)");
 }
 
-/* action.yml can't be made: GitHub and people read it. It must name the same inputs. */
-static void check_action(void)
-{
-	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT("action.yml");
-	cleanup(yaml_marks_freep) struct yaml_marks *marks = NULL;
-	cleanup(buf_free) struct buf text = BUF_INIT(1024 * 1024);
-	json_auto json_t *action = NULL;
-	struct err err = ERR_INIT;
-	json_t *inputs;
-	size_t count = 0;
-
-	if (!ok(file_read("action.yml", &text, &err) == 0
-			&& yaml_parse(&action, &marks, buf_text(&text), text.size, &mistakes, &err)
-				   == 0,
-		"action.yml can be read"))
-		return;
-	inputs = json_object_get(action, "inputs");
-	for (const struct field *field = action_inputs; field->name; field++, count++) {
-		json_t *input = json_object_get(inputs, field->name);
-
-		same_str(json_string_value(json_object_get(input, "description")), field->help,
-			 field->name);
-		same_str(json_string_value(json_object_get(input, "default")), field->fallback,
-			 "its default");
-	}
-	ok(json_object_size(inputs) == count, "no other inputs");
-}
-
 /* The example of a page must be one that is accepted. */
 static void check_example(void (*make)(struct buf *out), bool is_project)
 {
@@ -109,7 +79,7 @@ int main(void)
 	check("docs/slipwayd.yml.md", settings_markdown);
 	for (size_t i = 0; targets[i]; i++)
 		check_target(targets[i]);
-	check_action();
+	check("action.yml", action_yml);
 	check_example(project_markdown, true);
 	check_example(settings_markdown, false);
 	return tap_done();
