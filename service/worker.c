@@ -187,7 +187,10 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 {
 	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
 	struct job job = {
-		.observer = {job_began, job_said, job_ended, job_alive},
+		.observer = {.began = job_began,
+			     .said = job_said,
+			     .ended = job_ended,
+			     .alive = job_alive},
 		.store = store,
 		.claim = claim,
 		.lines = BUF_INIT(1024 * 1024),
