@@ -16,7 +16,9 @@
     aws.state(), aws.refused()                  # what is there; what clients did wrong (model, signature)
     assert aws.wrong() == []                    # the stand-in's own mistakes: assert that at the end of every test
 
-A state advances with each look (DescribeService, ListServices, ListOperations; ECS: describes and lists) or by "seconds".
+A state advances with each look (DescribeService, ListServices, ListOperations; ECS: describes and lists) or by "seconds",
+and then aws.do({"wait": 600}) lets ten minutes pass at once; {"clock": 900} instead moves the cloud's clock for Date headers and
+signatures. {"expire": "all"} ends all temporary credentials; role_calls=N gives them N calls each.
 URLs: with urls="loopback" a service's URL is http://127.0.0.1:PORT of its own, so a probe needs nothing. By default it is
 what AWS gives (xyz.us-east-1.awsapprunner.com): then aws.env(proxy=True) sets HTTPS_PROXY and the authority's file
 (AWS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE), and a verifying probe of https://HOST/ goes through the stand-in.
