@@ -199,7 +199,8 @@ int launch_all(const struct setup *setup, const struct launch *launch, const str
 	struct world world = {.clock = &clock_system,
 			      .data = setup->data,
 			      .path = CHILD_PATH,
-			      .docker = setup->docker};
+			      .docker = setup->docker,
+			      .env = inputs_environment()};
 	int status = 0;
 
 	if (http_curl_new(&http, "slipway", err) || launch_lock(&lock, setup->data, err)
@@ -261,12 +262,17 @@ int launch_explain(const struct setup *setup, const struct launch *launch, const
 		   struct arena *arena, struct err *err)
 {
 	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
+	cleanup(http_freep) struct http *http = NULL;
 	struct world world = {.clock = &clock_system,
 			      .data = setup->data,
 			      .path = CHILD_PATH,
 			      .docker = setup->docker,
+			      .env = inputs_environment(),
 			      .redactor = redactor};
 
+	if (http_curl_new(&http, "slipway", err))
+		return -1;
+	world.http = http;
 	for (size_t i = 0; setup->services[i]; i++) {
 		cleanup(buf_free) struct buf out = BUF_INIT(256 * 1024);
 		struct plan plan;

@@ -103,13 +103,15 @@ static enum step fail(struct run *run, struct err *err)
 	} else {
 		run->failed = run->step;
 		run->failure = *err;
+		run->ending = run->deploy.ending;
 		if (run->touched && run->ready && !run->stop)
 			say_logs(run);
 	}
 	if (run_keep_failure(run, run->step == STEP_ROLLBACK ? "undone" : "failure", run->step, err,
 			     &ignored))
 		run_say(run, "warning: %s", ignored.text);
-	return run->touched ? table[run->step].otherwise : STEP_FAILED;
+	return run->touched && run->ending == ENDING_OPEN ? table[run->step].otherwise
+							  : STEP_FAILED;
 }
 
 static const char *facts_text(const struct run *run)
@@ -228,8 +230,20 @@ static enum outcome outcome_of(const struct run *run)
 		return OUTCOME_UNKNOWN;
 	if (run->failure.kind == ERR_CANCELLED)
 		return OUTCOME_CANCELLED;
-	if (run->failure.kind == ERR_USAGE && !run->touched)
+	if (run->failure.kind == ERR_USAGE && (!run->touched || run->ending == ENDING_AS_BEFORE))
 		return OUTCOME_USAGE;
+	switch (run->ending) {
+	case ENDING_GOES_ON:
+		return OUTCOME_UNKNOWN;
+	case ENDING_SUPERSEDED:
+		return OUTCOME_SUPERSEDED;
+	case ENDING_REVERTED:
+		return OUTCOME_ROLLED_BACK;
+	case ENDING_AS_BEFORE:
+		return OUTCOME_FAILED;
+	case ENDING_OPEN:
+		break;
+	}
 	return run_marked(run, "shift") ? OUTCOME_ROLLED_BACK : OUTCOME_FAILED;
 }
 
@@ -249,7 +263,7 @@ static void conclude(struct run *run, struct result *result)
 			step_name(run->step));
 		return;
 	}
-	if (result->outcome == OUTCOME_UNKNOWN)
+	if (run->undone.kind != ERR_NONE)
 		err_set(&result->err, run->failure.kind, run->failure.code, "%.230s; then %.230s",
 			run->failure.text, run->undone.text);
 	if (!run->touched && run->folder && file_remove_tree(run->folder, &ignored))

@@ -110,7 +110,8 @@ struct result {
 void pipeline_run(const struct plan *plan, enum step first, const struct progress *saved,
 		  int64_t fence, struct world *world, struct arena *arena, struct result *result);
 
-/** What would be done, a line each; reads only. plan->project must be set. */
+/** What would be done, a line each; reads only. plan->project must be set; the world needs no
+ * source and no observer. */
 int pipeline_explain(const struct plan *plan, struct world *world, struct buf *out,
 		     struct err *err) MUST_CHECK;
 

@@ -82,6 +82,7 @@ void run_begin(struct run *run, const struct plan *plan, const struct progress *
 
 void run_end(struct run *run)
 {
+	target_let_go(&run->deploy);
 	json_decref(run->deploy.facts);
 	run->deploy.facts = NULL;
 	engine_free(run->engine);
@@ -93,6 +94,8 @@ void run_say_lines(struct run *run, const char *text, size_t size)
 	cleanup(buf_free) struct buf clean = BUF_INIT(4 * 1024 * 1024);
 	struct observer *observer = run->world->observer;
 
+	if (!observer)
+		return;
 	redactor_apply(run->world->redactor, text, size, &clean);
 	for (const char *at = clean.data, *end = at ? at + clean.size : at; at < end;) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -124,7 +127,7 @@ int run_tick(void *self)
 {
 	struct run *run = self;
 	struct observer *observer = run->world->observer;
-	int stop = observer->alive(observer);
+	int stop = observer ? observer->alive(observer) : 0;
 
 	if (stop > run->stop)
 		run->stop = stop;
@@ -156,21 +159,21 @@ bool run_marked(const struct run *run, const char *name)
 int run_keep_failure(const struct run *run, const char *name, enum step step,
 		     const struct err *failure, struct err *err)
 {
+	int kind = (int)failure->kind, ending = (int)run->ending;
 	json_auto json_t *json =
-		json_pack("{s:i, s:i, s:i, s:s}", "step", (int)step, "kind", (int)failure->kind,
-			  "code", failure->code, "text", failure->text);
+		json_pack("{s:i, s:i, s:i, s:i, s:s}", "step", (int)step, "kind", kind, "code",
+			  failure->code, "ending", ending, "text", failure->text);
 	cleanup(buf_free) struct buf text = BUF_INIT(8 * 1024);
 
 	/* Not UTF-8: the kind still matters to a later try. */
 	if (!json)
-		json = json_pack("{s:i, s:i, s:i, s:s}", "step", (int)step, "kind",
-				 (int)failure->kind, "code", failure->code, "text", "failed");
+		json = json_pack("{s:i, s:i, s:i, s:i, s:s}", "step", (int)step, "kind", kind,
+				 "code", failure->code, "ending", ending, "text", "failed");
 	buf_add_json(&text, json);
 	return run_mark(run, name, buf_text(&text), err);
 }
 
-bool run_recall_failure(const struct run *run, const char *name, enum step *step,
-			struct err *failure)
+bool run_recall_failure(struct run *run, const char *name, enum step *step, struct err *failure)
 {
 	autofree char *path = mark_path(run, name);
 	cleanup(buf_free) struct buf text = BUF_INIT(8 * 1024);
@@ -186,6 +189,9 @@ bool run_recall_failure(const struct run *run, const char *name, enum step *step
 	if (kind <= ERR_NONE || kind >= ERR_KIND_COUNT || at < 0 || at >= STEP_COUNT)
 		return false;
 	*step = (enum step)at;
+	at = json_integer_at(json, "ending", ENDING_OPEN);
+	if (at >= ENDING_OPEN && at <= ENDING_SUPERSEDED)
+		run->ending = (enum ending)at;
 	err_set(failure, (enum err_kind)kind, (int)json_integer_at(json, "code", 0), "%s",
 		json_text(json, "text") ? json_text(json, "text") : "failed");
 	return true;

@@ -33,6 +33,7 @@ struct run {
 
 	enum step failed;   /* the step that failed … */
 	struct err failure; /* … and why; kind ERR_NONE while nothing failed */
+	enum ending ending; /* … and how it left things */
 	struct err undone;  /* why the rollback failed; kind ERR_NONE when it didn't */
 };
 
@@ -62,12 +63,12 @@ int run_tick(void *self);
 int run_mark(const struct run *run, const char *name, const char *text, struct err *err) MUST_CHECK;
 bool run_marked(const struct run *run, const char *name);
 
-/** The failure, kept for a later try that resumes in ROLLBACK or at the end. `name`: "failure",
- * "undone". */
+/** The failure, and run->ending, kept for a later try that resumes in ROLLBACK or at the end.
+ * `name`: "failure", "undone". */
 int run_keep_failure(const struct run *run, const char *name, enum step step,
 		     const struct err *failure, struct err *err) MUST_CHECK;
 /** False when there is none. */
-bool run_recall_failure(const struct run *run, const char *name, enum step *step,
+bool run_recall_failure(struct run *run, const char *name, enum step *step,
 			struct err *failure);
 
 /** Run a command of the project in the service's folder, its output told line by line. */

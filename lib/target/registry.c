@@ -2,13 +2,21 @@
 
 #include "target/target.h"
 
-extern const struct target target_server;
+extern const struct target target_server, target_app_runner;
 
-const struct target *const targets[] = {&target_server, NULL};
+const struct target *const targets[] = {&target_server, &target_app_runner, NULL};
 
 void target_fact(struct deploy *deploy, const char *name, const char *value)
 {
 	json_object_set_new(deploy->facts, name, json_string(value));
+}
+
+void target_let_go(struct deploy *deploy)
+{
+	if (deploy->let_go)
+		deploy->let_go(deploy->held);
+	deploy->held = NULL;
+	deploy->let_go = NULL;
 }
 
 const struct target *target_find(const char *name)

@@ -41,6 +41,15 @@ enum probe {
 	PROBE_BAD      /* it won't come: the reason is in *err */
 };
 
+/** How a call that failed left things. */
+enum ending {
+	ENDING_OPEN,       /* rollback() finds out, and gives the traffic back */
+	ENDING_AS_BEFORE,  /* nothing went live, and there is nothing to take back */
+	ENDING_REVERTED,   /* the platform went back by itself to what was live before */
+	ENDING_GOES_ON,    /* we look no longer, the platform works on: nobody knows the end */
+	ENDING_SUPERSEDED, /* somebody else's newer version is live, or on its way */
+};
+
 /** What a target may use of the world outside. */
 struct site {
 	const char *data; /* a folder of Slipway's own that outlives the deployment, absolute */
@@ -76,6 +85,10 @@ struct deploy {
 	const char *memo;     /* whatever the target must know again after a crash; may be NULL */
 	const char *image;    /* what was published, "registry/name@sha256:…"; NULL */
 	json_t *facts;        /* names and texts for the outputs ("service-arn"); target_fact() */
+
+	enum ending ending;         /* set by a call that failed; not OPEN: rollback isn't called */
+	void *held;                 /* what the target keeps between calls (a login), and … */
+	void (*let_go)(void *held); /* … how it is freed; whoever made the deploy calls it. NULL */
 };
 
 /**
@@ -142,6 +155,9 @@ extern const struct target *const targets[]; /* NULL ends it: registry.c */
 
 /** Add to deploy->facts, or replace. */
 void target_fact(struct deploy *deploy, const char *name, const char *value);
+
+/** Free what the target kept between the calls of this deployment. */
+void target_let_go(struct deploy *deploy);
 
 /** The target of that name, or NULL. */
 const struct target *target_find(const char *name);
