@@ -1,0 +1,13 @@
+#ifndef TARGET_APP_RUNNER_HINT_H
+#define TARGET_APP_RUNNER_HINT_H
+
+#include "target/app_runner/job.h"
+
+/** A refusal was met: add to *err what it probably means and what to do. */
+void hint_add(struct job *job, const char *type, struct err *err);
+
+/** The lines of slipway.yml that make an ecs-express service of these settings. */
+void hint_express(const struct app_runner_settings *settings, const struct app *app,
+		  const char *region, struct buf *out);
+
+#endif

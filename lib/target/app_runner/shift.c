@@ -1,0 +1,285 @@
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "net/http.h"
+#include "target/app_runner/api.h"
+#include "target/app_runner/follow.h"
+#include "target/app_runner/shape.h"
+#include "target/app_runner/steps.h"
+#include "target/app_runner/submit.h"
+#include "target/app_runner/wish.h"
+#include "target/aws/open.h"
+
+#define PROBE_SECONDS    10
+#define LOOK_EVERY_MS    10000
+#define ROLLBACK_SECONDS 1800
+#define RETIRE_SECONDS   300
+
+json_t *wish_of(const struct job *job)
+{
+	const char *image = job_recall(job, "image");
+
+	return shape_wish(job->settings, job->deploy->app, job->settings->code ? NULL : image,
+			  job_recall(job, "scaling"));
+}
+
+static int64_t later(const struct job *job, int64_t seconds)
+{
+	return clock_ticks(job->site->clock) + 1000 * seconds;
+}
+
+/* ---- shift ---- */
+
+static int not_submitted(struct job *job, struct err *err)
+{
+	bool sent = job_recall(job, "sent") != NULL;
+
+	/* Nobody knows whether App Runner took it. */
+	job_ends(job, sent ? ENDING_GOES_ON : ENDING_AS_BEFORE);
+	if (sent)
+		job_say(job, "App Runner may have begun with it; look at %s", job_console(job));
+	else if (err->kind == ERR_CANCELLED)
+		job_say(job, "stopped before anything was changed");
+	return -1;
+}
+
+static int shift(struct job *job, struct err *err)
+{
+	json_auto json_t *wish = wish_of(job);
+	int result = 0;
+
+	if (!job_recall(job, "operation"))
+		result = submit(job, wish, err);
+	if (result < 0)
+		return not_submitted(job, err);
+	/* The waiting for others isn't App Runner's time for ours. */
+	job->deadline = later(job, job->settings->wait_timeout);
+	return result == SUBMIT_NOTHING ? follow_judge(job, wish, err) : follow(job, wish, err);
+}
+
+int app_runner_shift(struct deploy *deploy, struct err *err)
+{
+	cleanup(job_close) struct job job;
+
+	if (job_open(&job, deploy, err))
+		return -1;
+	job.deadline = later(&job, job.settings->wait_timeout + job.settings->busy_timeout);
+	return shift(&job, err);
+}
+
+/* ---- probe ---- */
+
+/* One question to the app, by the URL that people have. */
+static int ask(struct job *job, const char *url, enum probe *probe, struct err *err)
+{
+	const struct health *health = job->deploy->app->health;
+	struct http_request request = {.method = "GET", .timeout = PROBE_SECONDS};
+	struct http_response response = {0};
+	int result;
+
+	request.url = xprintf("%s%s", url, health->path);
+	result = http_send(job->site->http, &request, &response, err);
+	if (result)
+		err_within(err, "GET %s%s", url, health->path);
+	else if (response.status == health->status)
+		*probe = PROBE_GOOD;
+	else
+		result = err_set(err, ERR_TRANSIENT, response.status,
+				 "GET %s%s answered %d, expected %lld", url, health->path,
+				 response.status, (long long)health->status);
+	http_request_free(&request);
+	http_response_free(&response);
+	/* A name that isn't there yet, a certificate that isn't: new services take a while. */
+	if (result && err->kind != ERR_CANCELLED)
+		err->kind = ERR_TRANSIENT;
+	return result;
+}
+
+/* Is it still our version that runs? AWS isn't asked with every look. */
+static int is_ours(struct job *job, struct err *err)
+{
+	int64_t now = clock_ticks(job->site->clock);
+	int64_t last = json_integer_at(job->memo, "looked", -LOOK_EVERY_MS);
+	json_auto json_t *wish = NULL;
+
+	if (now >= last && now - last < LOOK_EVERY_MS)
+		return 0;
+	wish = wish_of(job);
+	job->deadline = later(job, PROBE_SECONDS * 3);
+	if (api_describe(job, err))
+		return -1;
+	if (api_status(job) == API_BUSY)
+		return err_set(err, ERR_TRANSIENT, 0, "the service is busy");
+	if (follow_check(job, wish, err))
+		return -1;
+	json_object_set_new(job->memo, "looked", json_integer(now));
+	json_object_set_new(job->memo, "public",
+			    json_boolean(json_text(job->service, "ServiceUrl") != NULL
+					 && shape_is_public(job->service)));
+	job_save(job);
+	return 0;
+}
+
+int app_runner_probe(struct deploy *deploy, enum probe *probe, struct err *err)
+{
+	cleanup(job_close) struct job job;
+
+	*probe = PROBE_WAITING;
+	if (job_open(&job, deploy, err) || is_ours(&job, err))
+		return -1;
+	if (!json_flag(job.memo, "public") || !deploy->url) {
+		if (!job_recall(&job, "private"))
+			job_say(&job,
+				"the service is private: its URL can't be looked at from here");
+		job_note(&job, "private", "true");
+		job_save(&job);
+		*probe = PROBE_GOOD;
+		return 0;
+	}
+	return ask(&job, deploy->url, probe, err);
+}
+
+/* ---- rollback ---- */
+
+/* There was nothing before: the service stays, with its URL, and serves nothing. */
+static int to_nothing(struct job *job, struct err *err)
+{
+	json_auto json_t *answer = NULL;
+
+	if (api_status(job) != API_RUNNING)
+		return 0;
+	job_say(job, "nothing was live before: pausing the service");
+	if (api_read(job, "PauseService", json_pack("{s:s}", "ServiceArn", job->arn), &answer, err))
+		return -1;
+	job->looks = 0;
+	do {
+		if (job_pause(job, job->deadline, err) || api_describe(job, err))
+			return -1;
+	} while (api_status(job) == API_BUSY);
+	if (api_status(job) == API_PAUSED || api_status(job) == API_GONE)
+		return 0;
+	return err_set(err, ERR_REMOTE, 0, "the service couldn't be paused; look at %s",
+		       job_console(job));
+}
+
+static int to_previous(struct job *job, const json_t *previous, struct err *err)
+{
+	json_auto json_t *live = shape_live(job->service), *wish = wish_of(job);
+	json_auto json_t *change = shape_change(live, previous), *answer = NULL;
+
+	if (json_object_size(change) == 0 && !shape_same_source(previous, wish))
+		return 0;
+	if (!shape_same_source(live, wish)) {
+		job_say(job, "the service runs %s by now, which isn't ours to take back",
+			shape_runs(live));
+		return 0;
+	}
+	if (json_object_size(change) == 0)
+		return err_set(
+			err, ERR_REMOTE, 0,
+			"the version before had the same image name, %s: App Runner can't be "
+			"told to go back to it; push the old image again, and deploy",
+			shape_runs(previous));
+	job_say(job, "going back to %s", shape_runs(previous));
+	json_object_set_new(change, "ServiceArn", json_string(job->arn));
+	job_note(job, "lost", NULL);
+	if (submit_change(job, "UPDATE_SERVICE", json_incref(change), err))
+		return err->kind == ERR_NONE
+			       ? err_set(err, ERR_TRANSIENT, 0, "App Runner took no change")
+			       : -1;
+	job_note(job, "undoing", "true");
+	job_save(job);
+	return follow(job, previous, err);
+}
+
+static int rollback(struct job *job, struct err *err)
+{
+	json_t *previous = json_object_get(job->memo, "previous");
+
+	job->deadline = later(job, ROLLBACK_SECONDS);
+	if (job_recall(job, "undoing"))
+		return follow(job, previous, err);
+	if (!job_recall(job, "sent"))
+		return 0;
+	if (api_find(job, err) || submit_wait(job, err))
+		return -1;
+	if (!job->service)
+		return 0;
+	return previous ? to_previous(job, previous, err) : to_nothing(job, err);
+}
+
+int app_runner_rollback(struct deploy *deploy, struct err *err)
+{
+	cleanup(job_close) struct job job;
+
+	if (job_open(&job, deploy, err))
+		return -1;
+	*err = (struct err)ERR_INIT;
+	if (rollback(&job, err))
+		return -1;
+	if (job_recall(&job, "sent"))
+		target_fact(deploy, "rolled-back", "true");
+	return 0;
+}
+
+/* ---- retire ---- */
+
+static bool has_tag(const json_t *tags, const struct field_pair *tag)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach((json_t *)tags, i, item)
+	{
+		if (text_same(json_text(item, "Key"), tag->name))
+			return text_same(json_text(item, "Value"), tag->value);
+	}
+	return false;
+}
+
+static int set_tags(struct job *job, struct err *err)
+{
+	json_auto json_t *there = NULL, *answer = NULL;
+	json_t *missing = json_array();
+
+	if (api_read(job, "ListTagsForResource", json_pack("{s:s}", "ResourceArn", job->arn),
+		     &there, err)) {
+		json_decref(missing);
+		return -1;
+	}
+	for (const struct field_pair *tag = job->settings->tags; tag && tag->name; tag++)
+		if (!has_tag(json_object_get(there, "Tags"), tag))
+			json_array_append_new(missing, json_pack("{s:s,s:s}", "Key", tag->name,
+								 "Value", tag->value));
+	if (json_array_size(missing) == 0) {
+		json_decref(missing);
+		return 0;
+	}
+	return api_read(job, "TagResource",
+			json_pack("{s:s,s:o}", "ResourceArn", job->arn, "Tags", missing), &answer,
+			err);
+}
+
+static int pause_after(struct job *job, struct err *err)
+{
+	json_auto json_t *answer = NULL;
+
+	job_say(job, "pausing the service (pause-after)");
+	if (api_read(job, "PauseService", json_pack("{s:s}", "ServiceArn", job->arn), &answer, err))
+		return err_within(err, "pause-after");
+	return 0;
+}
+
+int app_runner_retire(struct deploy *deploy, struct err *err)
+{
+	cleanup(job_close) struct job job;
+	struct err tags = ERR_INIT;
+
+	if (job_open(&job, deploy, err))
+		return -1;
+	job.deadline = later(&job, RETIRE_SECONDS);
+	if (job.settings->tags && job.arn && set_tags(&job, &tags))
+		job_say(&job, "warning: it is live, but its tags couldn't be set: %s", tags.text);
+	return job.settings->pause_after && job.arn ? pause_after(&job, err) : 0;
+}
