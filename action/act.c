@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "action/command_files.h"
+#include "action/first.h"
 #include "action/guard.h"
-#include "action/init.h"
 #include "action/inputs.h"
 #include "action/stop.h"
 #include "action/trust.h"
@@ -117,7 +117,7 @@ static void around_step(void *self, enum step step, bool begins)
 	bool runs = step == STEP_BUILD || step == STEP_TEST || step == STEP_RELEASE;
 
 	if (!begins) {
-		init_kill_others(act->internal);
+		first_kill_others(act->internal);
 		guard_open(act->notes);
 	} else if (runs && act->guarded) {
 		guard_shut(act->notes, act->place.temp, act->place.files);

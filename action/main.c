@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "action/confined.h"
+#include "action/first.h"
 #include "action/help.h"
-#include "action/init.h"
 #include "action/options.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 	if (strcmp(name, "confined") == 0)
 		return run_confined(args);
 	if (getpid() == 1 && (strcmp(name, "action") == 0 || strcmp(name, "post") == 0))
-		return init_run(argv);
+		return first_run(argv);
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return help(NULL);
 	if (strcmp(name, "help") == 0)

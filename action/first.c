@@ -1,4 +1,4 @@
-#include "action/init.h"
+#include "action/first.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -51,7 +51,7 @@ static bool reap(pid_t ours, int *status)
 	return running;
 }
 
-int init_run(char *const *argv)
+int first_run(char *const *argv)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
 	const struct timespec second = {.tv_sec = 0, .tv_nsec = 500000000};
@@ -85,7 +85,7 @@ int init_run(char *const *argv)
 	return status;
 }
 
-void init_kill_others(const char *internal)
+void first_kill_others(const char *internal)
 {
 	if (internal && strcmp(internal, "init") == 0 && getppid() == 1)
 		kill(-1, SIGKILL);
