@@ -95,11 +95,6 @@ const char *const *inputs_environment(void)
 	return (const char *const *)environ;
 }
 
-const char *const *inputs_environment(void)
-{
-	return (const char *const *)environ;
-}
-
 const char *inputs_home(void)
 {
 	return get("HOME");

@@ -28,9 +28,6 @@ const char *inputs_variable(const char *name);
 /** All of them: "NAME=value", NULL-ended. */
 const char *const *inputs_environment(void);
 
-/** All of them: "NAME=value", NULL-ended. */
-const char *const *inputs_environment(void);
-
 const char *inputs_home(void);        /* NULL when unset */
 const char *inputs_docker_host(void); /* DOCKER_HOST; NULL when unset */
 bool inputs_terminal_can_draw(void);
