@@ -74,24 +74,40 @@ static int tag_digest(struct talk *talk, const char *reference, const char **dig
 	return status;
 }
 
-/* Has the tag that image already, whatever its layers' compression? */
-static int has_image(struct push *push, const char *config, bool *has, struct err *err)
+/* The image's id and its manifest's digest; both NULL when there is no such tag. */
+static int read_image(struct talk *talk, const char *reference, const char **id,
+		      const char **digest, struct err *err)
 {
 	struct http_response response = {.body = BUF_INIT(ANSWER_MAX)};
 	struct err ignored = ERR_INIT;
 	json_auto json_t *manifest = NULL;
-	int status = ask_manifest(&push->talk, "GET", push->tag, &response, err);
-	const char *theirs;
+	int status = ask_manifest(talk, "GET", reference, &response, err);
+	const char *config;
 
-	*has = false;
-	if (status == 0 && response.status == 200
-	    && json_parse(&manifest, buf_text(&response.body), response.body.size, &ignored) == 0) {
-		theirs = json_text(manifest, "config.digest");
-		*has = theirs && text_same(theirs, config);
-		push->digest = *has ? answered_digest(&push->talk, &response) : NULL;
+	*id = *digest = NULL;
+	if (status == 0 && response.status == 200) {
+		*digest = answered_digest(talk, &response);
+		if (json_parse(&manifest, buf_text(&response.body), response.body.size, &ignored)
+		    == 0) {
+			config = json_text(manifest, "config.digest");
+			*id = config && image_is_digest(config) ? arena_strdup(talk->arena, config)
+								: NULL;
+		}
 	}
 	http_response_free(&response);
 	return status;
+}
+
+/* Has the tag that image already, whatever its layers' compression? */
+static int has_image(struct push *push, const char *config, bool *has, struct err *err)
+{
+	const char *id, *digest;
+
+	if (read_image(&push->talk, push->tag, &id, &digest, err))
+		return -1;
+	*has = id && digest && text_same(id, config);
+	push->digest = *has ? digest : NULL;
+	return 0;
 }
 
 static bool is_immutable(const struct http_response *response)
@@ -340,6 +356,26 @@ int registry_push(const struct registry *registry, int archive, const char *name
 	return 0;
 }
 
+static int absent(const struct registry *registry, const char *name, const char *reference,
+		  struct err *err)
+{
+	return err_set(err, ERR_ABSENT, 404, "%s has no image %s%s%s", registry->host, name,
+		       image_is_digest(reference) ? "@" : ":", reference);
+}
+
+int registry_image(const struct registry *registry, const char *name, const char *reference,
+		   struct arena *arena, const char **id, const char **digest, struct err *err)
+{
+	struct talk talk;
+	int status;
+
+	if (talk_begin(&talk, registry, name, false, arena, err))
+		return -1;
+	status = read_image(&talk, reference, id, digest, err);
+	talk_end(&talk);
+	return status == 0 && !*digest ? absent(registry, name, reference, err) : status;
+}
+
 int registry_digest(const struct registry *registry, const char *name, const char *reference,
 		    struct arena *arena, const char **digest, struct err *err)
 {
@@ -352,8 +388,7 @@ int registry_digest(const struct registry *registry, const char *name, const cha
 	status = tag_digest(&talk, reference, digest, err);
 	talk_end(&talk);
 	if (status == 0 && !*digest)
-		return err_set(err, ERR_ABSENT, 404, "%s has no image %s%s%s", registry->host, name,
-			       image_is_digest(reference) ? "@" : ":", reference);
+		return absent(registry, name, reference, err);
 	return status;
 }
 
@@ -428,8 +463,7 @@ int registry_platforms(const struct registry *registry, const char *name, const 
 		return -1;
 	status = ask_manifest(&talk, "GET", reference, &response, err);
 	if (status == 0 && response.status == 404)
-		status = err_set(err, ERR_ABSENT, 404, "%s has no image %s%s%s", registry->host,
-				 name, image_is_digest(reference) ? "@" : ":", reference);
+		status = absent(registry, name, reference, err);
 	if (status == 0)
 		status = read_platforms(&talk, &response, arena, platforms, err);
 	talk_end(&talk);

@@ -48,6 +48,12 @@ int registry_push(const struct registry *registry, int archive, const char *name
 int registry_digest(const struct registry *registry, const char *name, const char *reference,
 		    struct arena *arena, const char **digest, struct err *err) MUST_CHECK;
 
+/** Which image a tag (or digest) stands for: *id, the digest of its configuration, as engines name
+ * images; NULL when it is an index. *digest: of its manifest. ERR_ABSENT. In the arena. */
+int registry_image(const struct registry *registry, const char *name, const char *reference,
+		   struct arena *arena, const char **id, const char **digest,
+		   struct err *err) MUST_CHECK;
+
 /** What it runs on: "linux/amd64", …, NULL-ended, in the arena: of an index each, of a manifest the
  * one in its configuration. */
 int registry_platforms(const struct registry *registry, const char *name, const char *reference,

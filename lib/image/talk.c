@@ -72,10 +72,10 @@ const char *talk_resolve(const char *base, const char *location, struct arena *a
 	size_t scheme = strcspn(base, ":");
 	size_t origin = scheme + 3 + strcspn(base + scheme + 3, "/?#");
 	size_t path = origin + strcspn(base + origin, "?#");
-	const char *out = location;
+	const char *out;
 
 	if (location[strcspn(location, ":/?#")] == ':')
-		out = location;
+		out = arena_strdup(arena, location);
 	else if (text_starts(location, "//"))
 		out = arena_printf(arena, "%.*s:%s", (int)scheme, base, location);
 	else if (*location == '/')
