@@ -178,12 +178,12 @@ int act_prepare(struct act *act, const struct setup *setup, struct err *err)
 	return 0;
 }
 
-void act_confine(struct act *act, struct confined *out)
+void act_confine(struct act *act, struct unprivileged *out)
 {
 	const char **hidden = arena_alloc(act->arena, 5 * sizeof *hidden);
 	size_t count = 0;
 
-	confined_user(out, act->place.workspace);
+	unprivileged_user(out, act->place.workspace);
 	out->within = act->place.data;
 	if (act->place.temp)
 		hidden[count++] = act->place.temp;

@@ -5,10 +5,10 @@
 
 #include "action/action.h"
 #include "action/command.h"
-#include "action/confined.h"
 #include "action/reporter.h"
 #include "action/setup.h"
 #include "action/tell.h"
+#include "action/unprivileged.h"
 #include "action/workplace.h"
 
 /* One step of the action, main or post: what its parts share. */
@@ -45,7 +45,7 @@ int act_prepare(struct act *act, const struct setup *setup, struct err *err) MUS
 struct tell *act_tell(const struct act *act, bool several);
 
 /** What the project's commands may be and see. In act's arena. */
-void act_confine(struct act *act, struct confined *out);
+void act_confine(struct act *act, struct unprivileged *out);
 
 /** As in struct world; self is the act. */
 int act_id_token(void *self, const char *audience, char **token, struct err *err);

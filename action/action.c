@@ -7,11 +7,11 @@
 #include "action/act.h"
 #include "action/command_files.h"
 #include "action/commit.h"
-#include "action/confined.h"
 #include "action/inputs.h"
 #include "action/launch.h"
 #include "action/respawn.h"
 #include "action/stop.h"
+#include "action/unprivileged.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -36,6 +36,26 @@ static const struct project_service *serves_from_here(const struct setup *setup)
 		if (project_environment(setup->services[i], setup->environment)->target->here)
 			return setup->services[i];
 	return NULL;
+}
+
+/* A process would end with the container; an image is started by the engine, and stays. */
+static int check_stays(const struct setup *setup, struct err *err)
+{
+	for (size_t i = 0; setup->services[i]; i++) {
+		const struct project_service *service = setup->services[i];
+
+		if (!project_environment(service, setup->environment)->target->here
+		    || (service->build && service->build->dockerfile))
+			continue;
+		return err_set(
+			err, ERR_USAGE, 0,
+			"services.%s: from the action, target 'server' runs images only, since "
+			"a process would end with the action's container: say "
+			"`build: {dockerfile: Dockerfile}`, or let a slipwayd on the server "
+			"deploy this",
+			service->name);
+	}
+	return 0;
 }
 
 static int refuse_here(const struct setup *setup, const struct project_service *service,
@@ -150,7 +170,7 @@ static int write_outputs(const struct act *act, const struct result *result, con
 static int run_here(struct act *act, const struct setup *setup, const struct call *call,
 		    struct err *err)
 {
-	struct confined confined = {0};
+	struct unprivileged confined = {0};
 	struct err unwritten = ERR_INIT;
 	struct result result = {0};
 	struct launch launch = {.commit = commit_to_deploy(act, setup), .last = &result};
@@ -163,7 +183,7 @@ static int run_here(struct act *act, const struct setup *setup, const struct cal
 
 	act_confine(act, &confined);
 	stage.launcher =
-		act->place.contained ? confined_launcher(&confined, act->arena, err) : NULL;
+		act->place.contained ? unprivileged_launcher(&confined, act->arena, err) : NULL;
 	if (act->place.contained && !stage.launcher)
 		return -1;
 	if (inputs_variable("ACTIONS_ID_TOKEN_REQUEST_URL"))
@@ -202,6 +222,8 @@ static int run(struct act *act, const struct call *call, struct err *err)
 		return launch_explain(&setup, &launch, &with, act->arena, err);
 	}
 	here = serves_from_here(&setup);
+	if (here && act->place.contained && check_stays(&setup, err))
+		return -1;
 	if (here && act->place.contained && !act->place.sibling)
 		return act->place.docker ? respawn(act, "action", err)
 					 : refuse_here(&setup, here, err);

@@ -3,10 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "action/confined.h"
 #include "action/first.h"
 #include "action/help.h"
 #include "action/options.h"
+#include "action/unprivileged.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -91,7 +91,7 @@ static int run_confined(char **words)
 {
 	struct err err = ERR_INIT;
 
-	if (confined_exec(words, &err))
+	if (unprivileged_exec(words, &err))
 		fprintf(stderr, "slipway: %s\n", err.text);
 	return 126;
 }

@@ -1,5 +1,5 @@
-#ifndef ACTION_CONFINED_H
-#define ACTION_CONFINED_H
+#ifndef ACTION_UNPRIVILEGED_H
+#define ACTION_UNPRIVILEGED_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -13,7 +13,7 @@
  * which gives the folders after --show to that user, hides the others, and becomes the program as
  * that user without any other right: no group, no capability, no way back.
  */
-struct confined {
+struct unprivileged {
 	uid_t uid;
 	gid_t gid;
 	bool drop;                 /* to that user; we must be root for it */
@@ -23,14 +23,14 @@ struct confined {
 
 /** The user for the project's commands: the workspace's owner; root's files are nobody's business,
  * so in the place of root it is 65534. */
-void confined_user(struct confined *out, const char *workspace);
+void unprivileged_user(struct unprivileged *out, const char *workspace);
 
 /** The words before "--show", as struct world wants them; in the arena. NULL with *err when our own
  * program can't be found. */
-const char *const *confined_launcher(const struct confined *confined, struct arena *arena,
-				     struct err *err);
+const char *const *unprivileged_launcher(const struct unprivileged *to, struct arena *arena,
+					 struct err *err);
 
 /** The words after "confined". Does not return when the program could be started. */
-int confined_exec(char **words, struct err *err) MUST_CHECK;
+int unprivileged_exec(char **words, struct err *err) MUST_CHECK;
 
 #endif

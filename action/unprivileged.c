@@ -1,4 +1,4 @@
-#include "action/confined.h"
+#include "action/unprivileged.h"
 
 #include <grp.h>
 #include <limits.h>
@@ -14,7 +14,7 @@
 
 enum { NOBODY = 65534, MOST_WORDS = 64 };
 
-void confined_user(struct confined *out, const char *workspace)
+void unprivileged_user(struct unprivileged *out, const char *workspace)
 {
 	struct stat st;
 
@@ -27,8 +27,8 @@ void confined_user(struct confined *out, const char *workspace)
 	}
 }
 
-const char *const *confined_launcher(const struct confined *confined, struct arena *arena,
-				     struct err *err)
+const char *const *unprivileged_launcher(const struct unprivileged *to, struct arena *arena,
+					 struct err *err)
 {
 	const char **words = arena_alloc(arena, (MOST_WORDS + 1) * sizeof *words);
 	char self[PATH_MAX];
@@ -42,18 +42,17 @@ const char *const *confined_launcher(const struct confined *confined, struct are
 	self[size] = '\0';
 	words[at++] = arena_strdup(arena, self);
 	words[at++] = "confined";
-	if (confined->drop) {
+	if (to->drop) {
 		words[at++] = "--user";
-		words[at++] = arena_printf(arena, "%u:%u", (unsigned)confined->uid,
-					   (unsigned)confined->gid);
+		words[at++] = arena_printf(arena, "%u:%u", (unsigned)to->uid, (unsigned)to->gid);
 	}
-	if (confined->within) {
+	if (to->within) {
 		words[at++] = "--within";
-		words[at++] = confined->within;
+		words[at++] = to->within;
 	}
-	for (size_t i = 0; confined->hidden && confined->hidden[i] && at + 2 < MOST_WORDS; i++) {
+	for (size_t i = 0; to->hidden && to->hidden[i] && at + 2 < MOST_WORDS; i++) {
 		words[at++] = "--hide";
-		words[at++] = confined->hidden[i];
+		words[at++] = to->hidden[i];
 	}
 	return words;
 }
@@ -146,7 +145,7 @@ static int become(const struct order *order, struct err *err)
 	return 0;
 }
 
-int confined_exec(char **words, struct err *err)
+int unprivileged_exec(char **words, struct err *err)
 {
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	struct order order = {0};
