@@ -28,6 +28,7 @@ struct http_request {
 	unsigned redirects;      /* how many to follow; Authorization stays with its host */
 	const char *unix_socket; /* connect here instead; the URL still gives Host and path */
 	bool direct;             /* past any proxy: for link-local addresses */
+	const char *ca_file;     /* PEM; whom to believe instead of the system's; NULL */
 
 	int64_t body_length; /* of what body_read gives in all; 0: not known, sent chunked */
 	/** The body, piece by piece (it can't be sent twice: no redirects): bytes put

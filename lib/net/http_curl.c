@@ -228,6 +228,10 @@ static void set_guards(CURL *curl, struct exchange *exchange, int64_t timeout)
 	SET(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (exchange->request->ca_file) {
+		SET(curl, CURLOPT_CAINFO, exchange->request->ca_file);
+		SET(curl, CURLOPT_CAPATH, NULL);
+	}
 	SET(curl, CURLOPT_NOSIGNAL, 1L);
 	SET(curl, CURLOPT_CONNECTTIMEOUT_MS,
 	    request->connect_timeout > 0 ? (long)request->connect_timeout : CONNECT_TIMEOUT);

@@ -336,6 +336,7 @@ static void test_bounds(void)
 		{"POST", RUNNER, 503, "", REST},
 		{"POST", RUNNER, 503, "", REST},
 	};
+	static const struct step half[] = {{"POST", RUNNER, 200, "{", REST}};
 	static const struct step redirect[] = {
 		{"POST", RUNNER, 307, "", "Location", "https://evil.example/", NULL, NULL, NULL}};
 	cleanup(aws_freep) struct aws *aws = NULL;
@@ -357,6 +358,13 @@ static void test_bounds(void)
 	play.at = 3;
 	ok(call(aws, "ListServices") < 0 && err.kind == ERR_CANCELLED, "cancelled while it waits");
 	ok(!play.wrong, "its calls");
+	PLAY(half, ENV(KEYS));
+	play.ticks = 2;
+	ok(call(aws, "ListServices") < 0 && err.kind == ERR_CANCELLED,
+	   "cancelled after half an answer is cancelled");
+	PLAY(steps, ENV(KEYS, "AWS_MAX_ATTEMPTS=2"));
+	ok(call(aws, "ListServices") < 0 && play.at == 2 && strstr(err.text, "status 503"),
+	   "AWS_MAX_ATTEMPTS");
 	PLAY(redirect, ENV(KEYS));
 	ok(call(aws, "ListServices") < 0 && err.kind == ERR_REMOTE && err.code == 307,
 	   "aws edge 53: a redirect is an error, and nothing goes to where it points");

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
@@ -493,15 +494,34 @@ static SSL_CTX *self_signed(void)
 	return tls;
 }
 
+static void write_certificate(SSL_CTX *tls, char *path)
+{
+	int fd = mkstemp(path);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!file || PEM_write_X509(file, SSL_CTX_get0_certificate(tls)) != 1 || fclose(file))
+		bail_out("no file for the certificate");
+}
+
 static void check_tls(void)
 {
 	cleanup(call_free) struct call call = {0};
+	char path[] = "/tmp/slipway-test-XXXXXX";
 	SSL_CTX *tls = self_signed();
 	struct server *server = server_new(tls);
 
+	write_certificate(tls, path);
 	call.request.url = xprintf("https://127.0.0.1:%d/echo", server->port);
 	call.result = http_send(http, &call.request, &call.response, &call.err);
 	check_failure(&call, ERR_REMOTE, "certificate", "a certificate that nobody vouches for");
+	call.request.ca_file = path;
+	call.result = http_send(http, &call.request, &call.response, &call.err);
+	check_failure(&call, ERR_TRANSIENT, "https://127.0.0.1", "one that the request believes");
+	ok(!strstr(call.err.text, "certificate"), "  the connection came about");
+	call.request.ca_file = "/nonexistent";
+	call.result = http_send(http, &call.request, &call.response, &call.err);
+	check_failure(&call, ERR_REMOTE, "/nonexistent", "authorities that aren't there");
+	unlink(path);
 	server_free(server);
 	SSL_CTX_free(tls);
 }

@@ -202,6 +202,7 @@ static int begin_request(struct aws *aws, const struct aws_call *call, struct bu
 		.body = body->data,
 		.body_size = body->size,
 		.timeout = call->timeout,
+		.ca_file = cloud_env(aws->site, "AWS_CA_BUNDLE"),
 	};
 	type = xprintf("application/x-amz-json-%s", call->service->json);
 	target = xprintf("%s.%s", call->service->target, call->operation);
@@ -244,16 +245,32 @@ static int finish(struct aws *aws, const struct aws_call *call, int sent,
 	if (sent == 0 && verdict == CLOUD_DONE)
 		return 0;
 	if (response->status == 0)
+		aws->last = (struct aws_error){0};
+	if (err->kind == ERR_CANCELLED)
+		return -1;
+	if (response->status == 0)
 		explain_host(aws, call, err);
 	else if (response->status <= 299)
 		err_set(err, ERR_TRANSIENT, response->status,
 			"%s: the answer is no JSON object (status %d, %zu bytes)", what,
 			response->status, response->body.size);
-	else if (refused && err->kind != ERR_CANCELLED)
+	else if (refused)
 		(void)aws_error_set(&aws->last, what, err);
 	if (sent == 0)
 		(void)explain_expired(aws, what, err);
 	return sent == SESSION_UNKNOWN ? AWS_UNKNOWN : -1;
+}
+
+/* AWS's own variable; the first attempt counts. */
+static unsigned tries(const struct aws *aws, const struct aws_call *call)
+{
+	const char *text = cloud_env(aws->site, "AWS_MAX_ATTEMPTS");
+	struct err ignored;
+	int64_t number;
+
+	if (call->tries || !text || text_number(text, 1, 20, &number, &ignored) < 0)
+		return call->tries;
+	return (unsigned)number;
 }
 
 int aws_call(struct aws *aws, const struct aws_call *call, json_t **answer, struct err *err)
@@ -265,7 +282,7 @@ int aws_call(struct aws *aws, const struct aws_call *call, json_t **answer, stru
 		.what = what,
 		.once = call->once,
 		.deadline = call->deadline,
-		.tries = call->tries,
+		.tries = tries(aws, call),
 	};
 	struct http_request request = {0};
 	struct http_response response = {0};

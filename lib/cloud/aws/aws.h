@@ -31,7 +31,7 @@ struct aws_call {
 	bool once;
 	int64_t deadline; /* in the clock's ticks; 0: none */
 	int64_t timeout;  /* seconds for one attempt; 0: 60 */
-	unsigned tries;   /* 0: 5 */
+	unsigned tries;   /* 0: AWS_MAX_ATTEMPTS, else 5 */
 };
 
 /** aws_call: `once`, and nobody knows whether it was done (the connection was lost, or a 5xx): look

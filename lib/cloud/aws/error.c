@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "cloud/xml.h"
 
+#define SHOWN 300 /* bytes of a message in an error's text */
+
 /* Copy one line's worth of a text that somebody else wrote: control characters become spaces, and
  * it's cut between characters. */
 static void copy_line(char *out, size_t room, const char *text)
@@ -210,8 +212,11 @@ static enum err_kind kind_of(const struct aws_error *error)
 
 int aws_error_set(const struct aws_error *error, const char *what, struct err *err)
 {
-	return err_set(err, kind_of(error), error->status, "%s: %s%s%.300s (status %d%s%s)", what,
-		       *error->code ? error->code : "refused", *error->message ? ": " : "",
-		       error->message, error->status, *error->request_id ? ", request " : "",
-		       error->request_id);
+	char message[SHOWN];
+
+	/* The request's id stands behind it, and must not be cut off. */
+	copy_line(message, sizeof message, error->message);
+	return err_set(err, kind_of(error), error->status, "%s: %s%s%s (status %d%s%.64s)", what,
+		       *error->code ? error->code : "refused", *message ? ": " : "", message,
+		       error->status, *error->request_id ? ", request " : "", error->request_id);
 }

@@ -410,17 +410,20 @@ static int split(struct target *out, const char *url, struct arena *arena, struc
 
 static void forget(struct http_request *request, const char *name)
 {
-	for (size_t i = 0; i < request->header_count; i++) {
-		struct http_header *found = &request->headers[i];
+	size_t kept = 0;
 
-		if (strcasecmp(found->name, name) != 0)
+	for (size_t i = 0; i < request->header_count; i++) {
+		struct http_header one = request->headers[i];
+
+		if (strcasecmp(one.name, name) != 0) {
+			request->headers[kept++] = one;
 			continue;
-		crypto_wipe_text(found->value);
-		free(found->value);
-		free(found->name);
-		*found = request->headers[--request->header_count];
-		i--;
+		}
+		crypto_wipe_text(one.value);
+		free(one.value);
+		free(one.name);
 	}
+	request->header_count = kept;
 }
 
 int sigv4_sign(const struct sigv4 *sigv4, struct http_request *request, struct err *err)

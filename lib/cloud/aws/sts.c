@@ -77,6 +77,7 @@ static int begin_request(const struct sts *sts, struct http_request *request,
 		.response_limit = ANSWER_LIMIT,
 		.tick = sts->site->tick,
 		.self = sts->site->self,
+		.ca_file = cloud_env(sts->site, "AWS_CA_BUNDLE"),
 	};
 	free(address);
 	http_request_header(request, "Content-Type",
