@@ -46,7 +46,7 @@ def built(name, *options):
 # What the engine puts into every container.
 ENGINE = re.compile(r"^/(\.dockerenv|dev|proc|sys|etc/(hostname|hosts|mtab|resolv\.conf))($|/)")
 ALLOWED = [
-    r"/usr/bin/slipway", r"/bin/busybox", r"/usr/bin/env", r"/lib(64)?/ld-linux-[a-z0-9-]+\.so\.\d", r"/lib/lib[A-Za-z0-9_+.-]+\.so(\.\d+)*", r"/tmp",
+    r"/usr/bin/slipway(-post)?", r"/bin/busybox", r"/usr/bin/env", r"/lib(64)?/ld-linux-[a-z0-9-]+\.so\.\d", r"/lib/lib[A-Za-z0-9_+.-]+\.so(\.\d+)*", r"/tmp",
     r"/etc/(passwd|group|nsswitch\.conf)", r"/etc/ssl/certs/ca-certificates\.crt", r"/bin/[a-z]+",
 ]
 NEEDED = {"/bin/" + n for n in ("sh", "tail", "env", "mv", "tar", "find")} | {"/usr/bin/slipway", "/bin/busybox", "/etc/ssl/certs/ca-certificates.crt"}
