@@ -37,7 +37,7 @@ struct command {
 };
 
 extern const struct command command_deploy, command_plan, command_check, command_rollback,
-	command_down, command_schema, command_action, command_post;
+	command_down, command_schema, command_init, command_action, command_post;
 extern const struct command *const commands[]; /* NULL ends it */
 
 /* Options that several of them have, for their tables. */

@@ -12,9 +12,9 @@
 
 #define VERSION "0.1.0"
 
-const struct command *const commands[] = {&command_deploy,   &command_plan, &command_check,
-					  &command_rollback, &command_down, &command_schema,
-					  &command_action,   &command_post, NULL};
+const struct command *const commands[] = {
+	&command_deploy, &command_plan, &command_check,  &command_rollback, &command_down,
+	&command_schema, &command_init, &command_action, &command_post,     NULL};
 #define COMMAND_COUNT (sizeof commands / sizeof *commands - 1)
 
 static const struct command *find(const char *name)
@@ -106,8 +106,8 @@ int main(int argc, char **argv)
 	sigaction(SIGPIPE, &ignore, NULL);
 	log_setup("slipway", LOG_LEVEL_WARN, false);
 	if (!name) {
-		fputs("slipway: say what to do: slipway deploy, plan, check, rollback, down or "
-		      "schema; see slipway --help\n",
+		fputs("slipway: say what to do: slipway deploy, plan, check, rollback, down, "
+		      "schema or init; see slipway --help\n",
 		      stderr);
 		return 2;
 	}
