@@ -11,7 +11,7 @@
 #include "target/server/gateway.h"
 #include "target/server/place.h"
 #include "target/server/portcheck.h"
-#include "target/server/slot.h"
+#include "target/server/process.h"
 #include "target/server/state.h"
 
 static int listen_on(const char *address, int family, int *port)
@@ -252,7 +252,7 @@ static bool answers(const char *log, const char *text)
 	for (int i = 0; i < 100; i++) {
 		cleanup(buf_free) struct buf lines = BUF_INIT(65536);
 
-		slot_tail(log, 3, &lines);
+		process_tail(log, 3, &lines);
 		if (strstr(buf_text(&lines), text))
 			return true;
 		clock_sleep(&clock_system, 50);
@@ -268,34 +268,37 @@ static void slots(struct arena *arena)
 					   NULL};
 	const char *dir = arena_strdup(arena, scratch("slot")),
 		   *log = arena_strdup(arena, scratch("log"));
-	struct slot_command command = {stubborn, NULL, "/tmp", log, 20000};
+	struct slot_command command = {
+		.argv = stubborn, .folder = "/tmp", .log = log, .port = 20000};
 	struct err err = ERR_INIT;
 
-	same_int(slot_resume(dir, &clock_system, &err), SLOT_EMPTY, "nothing was started here yet");
-	same_int(slot_stop(dir, 1, &clock_system, &err), 0, "nothing to stop either");
-	if (!same_int(slot_start(dir, &command, &clock_system, &err), 0, "start"))
+	same_int(process_resume(dir, &clock_system, &err), SLOT_EMPTY,
+		 "nothing was started here yet");
+	same_int(process_stop(dir, 1, &clock_system, &err), 0, "nothing to stop either");
+	if (!same_int(process_start(dir, &command, &clock_system, &err), 0, "start"))
 		tap_note("%s", err.text);
 	ok(answers(log, "up"), "it runs, and its output is kept");
-	pid_t pid = slot_look(dir).pid;
+	pid_t pid = process_look(dir).pid;
 	ok(pid > 0, "it has a number");
-	same_int(slot_start(dir, &command, &clock_system, &err), 0, "start again");
-	same_int(slot_look(dir).pid, pid, "is the same process");
-	same_int(slot_look(dir).exits, 0, "that never ended");
+	same_int(process_start(dir, &command, &clock_system, &err), 0, "start again");
+	same_int(process_look(dir).pid, pid, "is the same process");
+	same_int(process_look(dir).exits, 0, "that never ended");
 	int64_t before = clock_ticks(&clock_system);
-	same_int(slot_stop(dir, 1, &clock_system, &err), 0, "stop one that ignores SIGTERM");
+	same_int(process_stop(dir, 1, &clock_system, &err), 0, "stop one that ignores SIGTERM");
 	ok(clock_ticks(&clock_system) - before < 8000, "within seconds");
-	ok(!slot_look(dir).supervised, "it is gone");
-	same_int(slot_resume(dir, &clock_system, &err), 0, "resume");
-	ok(slot_look(dir).supervised, "it is there again");
-	same_int(slot_look(dir).exits, 0, "and what was is forgotten");
-	same_int(slot_stop(dir, 1, &clock_system, &err), 0, "stop it again");
+	ok(!process_look(dir).supervised, "it is gone");
+	same_int(process_resume(dir, &clock_system, &err), 0, "resume");
+	ok(process_look(dir).supervised, "it is there again");
+	same_int(process_look(dir).exits, 0, "and what was is forgotten");
+	same_int(process_stop(dir, 1, &clock_system, &err), 0, "stop it again");
 	command.argv = ends;
-	same_int(slot_start(dir, &command, &clock_system, &err), 0, "another command in its place");
+	same_int(process_start(dir, &command, &clock_system, &err), 0,
+		 "another command in its place");
 	ok(answers(log, "3\n4\nlast\n"), "the last lines, without time stamps");
-	for (int i = 0; i < 60 && slot_look(dir).exits == 0; i++)
+	for (int i = 0; i < 60 && process_look(dir).exits == 0; i++)
 		clock_sleep(&clock_system, 50);
-	same_str(slot_look(dir).last, "exited with status 7", "how it ended is known");
-	same_int(slot_stop(dir, 1, &clock_system, &err), 0, "stop");
+	same_str(process_look(dir).last, "exited with status 7", "how it ended is known");
+	same_int(process_stop(dir, 1, &clock_system, &err), 0, "stop");
 	ok(slot_env_is_valid("A_1=x") && slot_env_is_valid("_=") && !slot_env_is_valid("1A=x")
 		   && !slot_env_is_valid("A-B=x") && !slot_env_is_valid("A")
 		   && !slot_env_is_valid("=x") && !slot_env_is_valid("A;x=1"),

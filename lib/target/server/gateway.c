@@ -21,9 +21,9 @@
 #define LISTEN_PAUSE_MS 200
 #define STOP_GRACE      10
 
-int gateway_check(struct err *err)
+int gateway_check(const struct site *site, struct err *err)
 {
-	return nginx_check(err);
+	return nginx_check(&(struct nginx){.engine = site->engine}, err);
 }
 
 static bool has_ipv6_loopback(void)
@@ -294,11 +294,18 @@ static int render(struct buf *text, char generation[17], size_t *count, const st
 	return gateway_conf_write(text, site, apps, *count, generation, arena, err);
 }
 
+static struct nginx nginx_of(const struct site *site, const char *dir)
+{
+	return (struct nginx){
+		.dir = dir, .http = site->http, .clock = site->clock, .engine = site->engine};
+}
+
 int gateway_apply(const struct site *site, struct err *err)
 {
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	cleanup(buf_free) struct buf text = BUF_INIT(CONF_LIMIT);
 	const char *dir = place_gateway(site, arena);
+	const struct nginx nginx = nginx_of(site, dir);
 	cleanup(file_close_at) int lock = -1;
 	char generation[17];
 	size_t count;
@@ -309,15 +316,15 @@ int gateway_apply(const struct site *site, struct err *err)
 	if (lock == -1 || render(&text, generation, &count, site, arena, err) == -1)
 		return -1;
 	if (count == 0)
-		return nginx_stop(dir, STOP_GRACE, site->clock, err);
-	return nginx_run(&(struct nginx){.dir = dir, .http = site->http, .clock = site->clock},
-			 &text, generation, err);
+		return nginx_stop(&nginx, STOP_GRACE, err);
+	return nginx_run(&nginx, &text, generation, err);
 }
 
 int gateway_stop(const struct site *site, int64_t grace, struct err *err)
 {
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	const char *dir = place_gateway(site, arena);
+	const struct nginx nginx = nginx_of(site, dir);
 	cleanup(file_close_at) int lock = -1;
 
 	if (!file_exists(dir))
@@ -325,5 +332,5 @@ int gateway_stop(const struct site *site, int64_t grace, struct err *err)
 	lock = nginx_lock(dir, site->clock, err);
 	if (lock == -1)
 		return -1;
-	return nginx_stop(dir, grace, site->clock, err);
+	return nginx_stop(&nginx, grace, err);
 }

@@ -13,7 +13,7 @@
  */
 
 /** Is nginx there? The message names the package. */
-int gateway_check(struct err *err) MUST_CHECK;
+int gateway_check(const struct site *site, struct err *err) MUST_CHECK;
 
 /**
  * Take a site from the settings' url and listen (NULL: by the url) apart. ERR_USAGE with what is

@@ -10,21 +10,27 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "target/server/nginx.h"
 
 #define FILES_WANTED 8192
 
 /* The workers run as whoever owns the data folder. Only a master that is root may (and must) say
  * so. */
-static int add_user(struct buf *out, const char *data, struct err *err)
+static int add_user(struct buf *out, const char *data, bool container, struct err *err)
 {
 	const struct passwd *user;
 	const struct group *group;
 	struct stat info;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 && !container)
 		return 0;
 	if (stat(data, &info) == -1)
 		return err_errno(err, "%s", data);
+	/* It is started as that user; other names than root's its image need not know. */
+	if (container) {
+		buf_adds(out, info.st_uid == 0 ? "user root root;\n" : "");
+		return 0;
+	}
 	user = getpwuid(info.st_uid);
 	group = getgrgid(info.st_gid);
 	if (!user || !group)
@@ -45,7 +51,8 @@ static rlim_t files_allowed(void)
 	return limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
 }
 
-static int add_head(struct buf *out, const char *dir, const char *data, struct err *err)
+static int add_head(struct buf *out, const char *dir, const char *data, bool container,
+		    struct err *err)
 {
 	rlim_t files = files_allowed();
 
@@ -53,7 +60,7 @@ static int add_head(struct buf *out, const char *dir, const char *data, struct e
 		 "daemon off;\npid %s/nginx.pid;\nerror_log %s/error.log warn;\n"
 		 "working_directory %s;\n",
 		 dir, dir, dir);
-	if (add_user(out, data, err) == -1)
+	if (add_user(out, data, container, err) == -1)
 		return -1;
 	buf_addf(out,
 		 "worker_processes auto;\nworker_rlimit_nofile %llu;\npcre_jit on;\n"
@@ -203,10 +210,11 @@ int gateway_conf_write(struct buf *out, const struct site *site,
 		       struct arena *arena, struct err *err)
 {
 	const char *dir = place_gateway(site, arena);
+	const struct nginx nginx = {.dir = dir, .clock = site->clock, .engine = site->engine};
 	char hex[SHA256_HEX_SIZE];
 
 	buf_adds(out, "# Written by slipway: a change is lost with the next one of its own.\n");
-	if (add_head(out, dir, site->data, err) == -1)
+	if (add_head(out, dir, site->data, nginx_is_container(&nginx), err) == -1)
 		return -1;
 	add_http(out, dir);
 	add_default(out, apps, count, arena);

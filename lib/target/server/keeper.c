@@ -29,17 +29,16 @@ static int move_port(struct stage *stage, struct err *err)
 	command.argv = release.start;
 	command.env = release.env;
 	command.folder = release.folder;
-	return slot_start(dir, &command, stage->place.site->clock, err);
+	release_limits(&release, &command);
+	return slot_start(stage->place.site, dir, &command, err);
 }
 
 static int revive_slot(const struct stage *stage, const struct state_run *run, struct err *err)
 {
 	if (!run->version)
 		return 0;
-	return slot_resume(place_slot(&stage->place, run->slot), stage->place.site->clock, err)
-			       == -1
-		       ? -1
-		       : 0;
+	return slot_resume(stage->place.site, place_slot(&stage->place, run->slot), err) == -1 ? -1
+											       : 0;
 }
 
 int keeper_restore(const struct site *site, const char *app, struct err *err)

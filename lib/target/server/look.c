@@ -40,17 +40,17 @@ int look_slot(const struct deploy *deploy, const struct state_site *site, const 
 	      int64_t timeout, struct err *err)
 {
 	autofree char *address = xprintf("127.0.0.1:%d", port);
-	struct slot_status status = slot_look(dir);
-	struct portcheck_who who;
+	const struct site *local = deploy->site;
+	struct portcheck_who who = {0};
 	char slot[2];
 
-	if (portcheck_listener(port, status.pid, NULL) == PORTCHECK_FREE)
+	if (slot_listener(local, dir, port, NULL) == PORTCHECK_FREE)
 		return err_set(err, ERR_TRANSIENT, 0,
 			       "nothing listens on %s yet (the PORT in its environment)", address);
 	if (ask(deploy, site, address, timeout, slot, err) == -1)
 		return -1;
 	/* After the answer: who listens now is who answered, or has started since. */
-	if (portcheck_listener(port, status.pid, &who) == PORTCHECK_OURS)
+	if (slot_listener(local, dir, port, &who) == PORTCHECK_OURS)
 		return 0;
 	return err_set(err, ERR_CONFLICT, 0,
 		       "%s is not the new version's: %s (pid %d) listens there", address,
@@ -111,7 +111,7 @@ static void make_one_line(char *text)
 	}
 }
 
-void look_add_log(struct err *err, const char *log)
+void look_add_log(struct err *err, const struct place *place, const struct state_run *run)
 {
 	static const char before[] = "; its last lines: ";
 	cleanup(buf_free) struct buf lines = BUF_INIT(1 << 20);
@@ -121,7 +121,8 @@ void look_add_log(struct err *err, const char *log)
 	if (used + sizeof before >= sizeof err->text)
 		return;
 	room = sizeof err->text - used - sizeof before;
-	slot_tail(log, LOG_LINES, &lines);
+	slot_tail(place->site, place_slot(place, run->slot), place_log(place, run->version),
+		  LOG_LINES, &lines);
 	/* The end of it says most: a traceback's last line. */
 	text = tail(&lines, room < LOG_TEXT_MAX ? room : LOG_TEXT_MAX);
 	make_one_line(text);

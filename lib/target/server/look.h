@@ -16,6 +16,6 @@ int look_gateway(const struct deploy *deploy, const struct state_site *site, cha
 		 int64_t timeout, struct err *err) MUST_CHECK;
 
 /** Append ": its last lines: a | b | c" to the error's text. */
-void look_add_log(struct err *err, const char *log);
+void look_add_log(struct err *err, const struct place *place, const struct state_run *run);
 
 #endif

@@ -1,17 +1,15 @@
 #include "target/server/nginx.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "target/server/nginx_runner.h"
 
 #define CONF_LIMIT    (8 << 20)
 #define LOG_LIMIT     (64 << 20)
@@ -19,29 +17,31 @@
 #define TAKE_OVER_MS  15000
 #define LOCK_MS       60000
 #define LOOKS         3 /* in a row: right after a reload old workers still answer some */
-#define TEST_SECONDS  30
 #define EMERG         "[emerg] "
-#define ENV_PATH      "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 #define ERROR_LOG_MAX (16 << 20)
 
-static const char *program(void)
+/* What runs goes on as it is; a new one is a process where it can be. */
+static const struct nginx_runner *runner(const struct nginx *nginx)
 {
-	static const char *const paths[] = {"/usr/sbin/nginx", "/usr/local/sbin/nginx",
-					    "/usr/bin/nginx", "/usr/local/bin/nginx"};
-
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-		if (access(paths[i], X_OK) == 0)
-			return paths[i];
-	return NULL;
+	if (nginx_process.running(nginx))
+		return &nginx_process;
+	if (nginx->engine && (!nginx_program() || nginx_container.running(nginx)))
+		return &nginx_container;
+	return &nginx_process;
 }
 
-int nginx_check(struct err *err)
+int nginx_check(const struct nginx *nginx, struct err *err)
 {
-	if (program())
+	if (nginx_program() || nginx->engine)
 		return 0;
 	return err_set(err, ERR_USAGE, 0,
 		       "/usr/sbin/nginx is missing; target server needs it as its gateway (apt-get "
-		       "install nginx-light; it doesn't have to be started)");
+		       "install nginx-light; it doesn't have to be started), or a Docker engine");
+}
+
+bool nginx_is_container(const struct nginx *nginx)
+{
+	return runner(nginx) == &nginx_container;
 }
 
 int nginx_lock(const char *dir, struct clock *clock, struct err *err)
@@ -60,97 +60,6 @@ int nginx_lock(const char *dir, struct clock *clock, struct err *err)
 				       LOCK_MS / 1000);
 		clock_sleep(clock, POLL_MS);
 	}
-}
-
-/* A process's command line with its arguments apart by spaces; empty for none and for a zombie. */
-static void command_line(pid_t pid, struct buf *out)
-{
-	char path[64];
-	struct err ignored;
-
-	buf_clear(out);
-	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-	if (file_read(path, out, &ignored) == -1)
-		buf_clear(out);
-	for (size_t i = 0; i < out->size; i++)
-		if (out->data[i] == '\0')
-			out->data[i] = ' ';
-}
-
-/* "nginx: master process /usr/sbin/nginx -p DIR …", or before it has set its title the rest of
- * that. A test (-t) of the configuration is none. */
-static bool is_master(pid_t pid, const char *dir)
-{
-	cleanup(buf_free) struct buf line = BUF_INIT(16 << 10);
-	autofree char *prefix = xprintf("nginx -p %s ", dir);
-
-	command_line(pid, &line);
-	return strstr(buf_text(&line), prefix) && !strstr(buf_text(&line), " -t ");
-}
-
-static pid_t pid_in_file(const char *dir)
-{
-	cleanup(buf_free) struct buf text = BUF_INIT(64);
-	autofree char *path = file_join(dir, "nginx.pid");
-	struct err ignored;
-
-	if (file_read(path, &text, &ignored) == -1)
-		return 0;
-	return (pid_t)strtol(buf_text(&text), NULL, 10);
-}
-
-/* Does the process work in DIR? Our nginx's workers do: that's how orphaned ones are found. */
-static bool works_in(pid_t pid, const char *dir)
-{
-	struct stat theirs, ours;
-	char path[64];
-
-	snprintf(path, sizeof path, "/proc/%d/cwd", (int)pid);
-	return stat(path, &theirs) == 0 && stat(dir, &ours) == 0 && theirs.st_dev == ours.st_dev
-	       && theirs.st_ino == ours.st_ino;
-}
-
-static bool is_worker(pid_t pid, const char *dir)
-{
-	cleanup(buf_free) struct buf line = BUF_INIT(16 << 10);
-
-	command_line(pid, &line);
-	return text_starts(buf_text(&line), "nginx: worker process") && works_in(pid, dir);
-}
-
-static pid_t find_process(const char *dir, bool (*wanted)(pid_t pid, const char *dir),
-			  int signal_each)
-{
-	DIR *folder = opendir("/proc");
-	const struct dirent *entry;
-	pid_t found = 0;
-
-	while (folder && (entry = readdir(folder))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid <= 0 || !wanted(pid, dir))
-			continue;
-		found = pid;
-		if (signal_each)
-			(void)kill(pid, signal_each);
-	}
-	if (folder)
-		closedir(folder);
-	return found;
-}
-
-static pid_t master(const char *dir)
-{
-	pid_t pid = pid_in_file(dir);
-
-	if (pid > 0 && is_master(pid, dir))
-		return pid;
-	return find_process(dir, is_master, 0);
-}
-
-bool nginx_is_running(const char *dir)
-{
-	return master(dir) > 0;
 }
 
 /* "7#7: *1 bind() to …": what comes after the process's and the connection's number. */
@@ -233,7 +142,7 @@ static bool takes_over(const struct nginx *nginx, const char *generation, size_t
 	while (looks < LOOKS) {
 		looks = answers(nginx, generation) ? looks + 1 : 0;
 		/* While it sets its title its command line is neither the old nor the new one. */
-		gone = nginx_is_running(nginx->dir) ? 0 : gone + 1;
+		gone = runner(nginx)->running(nginx) ? 0 : gone + 1;
 		if (clock_ticks(nginx->clock) >= end || gone >= LOOKS
 		    || (looks == 0 && gave_up(nginx->dir, from)))
 			return false;
@@ -254,87 +163,40 @@ static const char *advice(const char *complaint)
 	return "";
 }
 
-struct last_line {
-	char text[400];
-};
-
 /* nginx -t says "… test failed" last; what matters is the line with [emerg] before it. */
-static void keep_emerg(void *self, const char *line, size_t size)
+static const char *reason(struct buf *said)
 {
-	struct last_line *last = self;
-	autofree char *text = xprintf("%.*s", (int)size, line);
-	const char *emerg = strstr(text, EMERG);
+	char *text = (char *)strstr(buf_text(said), EMERG);
 
-	if (emerg)
-		snprintf(last->text, sizeof last->text, "%s", message(emerg + sizeof EMERG - 1));
+	if (!text)
+		return "no reason given";
+	text[strcspn(text, "\n")] = '\0';
+	return message(text + sizeof EMERG - 1);
 }
 
 static int test(const struct nginx *nginx, const char *conf, struct err *err)
 {
-	autofree char *log = file_join(nginx->dir, "error.log");
-	const char *const argv[] = {program(), "-p", nginx->dir, "-t", "-q",
-				    "-e",      log,  "-c",       conf, NULL};
-	const char *const env[] = {ENV_PATH, NULL};
-	struct last_line last = {"no reason given"};
-	struct child child = {.argv = argv,
-			      .env = env,
-			      .dir = "/",
-			      .timeout = TEST_SECONDS,
-			      .output = keep_emerg,
-			      .self = &last};
-	int status;
+	cleanup(buf_free) struct buf said = BUF_INIT(1 << 20);
+	int status = 0;
+	const char *why;
 
-	if (child_run(&child, &status, err) == -1)
+	if (runner(nginx)->test(nginx, conf, &said, &status, err) == -1)
 		return err_within(err, "nginx -t");
-	if (status != 0)
-		return err_set(err, ERR_REMOTE, status,
-			       "nginx -t refused the gateway's configuration: %s%s", last.text,
-			       advice(last.text));
-	return 0;
-}
-
-/* Workers whose master was killed go on taking connections, and have the ports. */
-static void end_orphans(const struct nginx *nginx)
-{
-	int64_t end = clock_ticks(nginx->clock) + 2000;
-
-	find_process(nginx->dir, is_worker, SIGQUIT);
-	while (find_process(nginx->dir, is_worker, 0)) {
-		if (clock_ticks(nginx->clock) >= end)
-			break; /* they finish requests; their listening sockets are closed */
-		clock_sleep(nginx->clock, POLL_MS);
-	}
-}
-
-static int start(const struct nginx *nginx, struct err *err)
-{
-	autofree char *conf = file_join(nginx->dir, "nginx.conf");
-	autofree char *log = file_join(nginx->dir, "error.log");
-	autofree char *out = file_join(nginx->dir, "start.log");
-	autofree char *socket = file_join(nginx->dir, "control.sock");
-	const char *const argv[] = {program(), "-p", nginx->dir, "-e", log, "-c", conf, NULL};
-	const char *const env[] = {ENV_PATH, NULL};
-	struct child child = {.argv = argv, .env = env, .dir = "/"};
-	pid_t pid;
-
-	end_orphans(nginx);
-	(void)unlink(socket); /* nginx doesn't take over one that was left behind */
-	(void)unlink(out);
-	if (child_detach(&child, out, &pid, err) == -1)
-		return err_within(err, "start nginx");
-	return 0;
+	if (status == 0)
+		return 0;
+	why = reason(&said);
+	return err_set(err, ERR_REMOTE, status,
+		       "nginx -t refused the gateway's configuration: %.400s%s", why, advice(why));
 }
 
 /* Start it, or let it read its configuration again; true when it answers with the new one. */
 static int bring_in(const struct nginx *nginx, const char *generation, struct err *err)
 {
-	pid_t pid = master(nginx->dir);
+	const struct nginx_runner *run = runner(nginx);
 	size_t from = log_size(nginx->dir);
 	char why[300];
 
-	if (pid > 0 && kill(pid, SIGHUP) == -1)
-		return err_errno(err, "reload nginx (pid %d)", (int)pid);
-	if (pid <= 0 && start(nginx, err) == -1)
+	if ((run->running(nginx) ? run->signal(nginx, SIGHUP, err) : run->start(nginx, err)) == -1)
 		return -1;
 	if (takes_over(nginx, generation, from))
 		return 0;
@@ -344,13 +206,14 @@ static int bring_in(const struct nginx *nginx, const char *generation, struct er
 }
 
 /* Nobody else would: a log grows for as long as the service runs. */
-static void rotate_log(const char *dir, pid_t pid)
+static void rotate_log(const struct nginx *nginx)
 {
-	autofree char *log = file_join(dir, "error.log");
-	autofree char *old = file_join(dir, "error.log.1");
+	autofree char *log = file_join(nginx->dir, "error.log");
+	autofree char *old = file_join(nginx->dir, "error.log.1");
+	struct err ignored;
 
-	if (pid > 0 && log_size(dir) > ERROR_LOG_MAX && rename(log, old) == 0)
-		(void)kill(pid, SIGUSR1);
+	if (log_size(nginx->dir) > ERROR_LOG_MAX && rename(log, old) == 0)
+		runner(nginx)->signal(nginx, SIGUSR1, &ignored);
 }
 
 int nginx_run(const struct nginx *nginx, const struct buf *conf, const char *generation,
@@ -361,12 +224,14 @@ int nginx_run(const struct nginx *nginx, const struct buf *conf, const char *gen
 	autofree char *new_path = file_join(nginx->dir, "nginx.conf.new");
 	struct err ignored;
 	bool had = file_read(path, &before, &ignored) == 0;
-	pid_t pid = master(nginx->dir);
+	const struct nginx_runner *run = runner(nginx);
+	bool running = run->running(nginx);
 	bool same = had && before.size == conf->size
 		    && memcmp(buf_text(&before), buf_text(conf), conf->size) == 0;
 
-	rotate_log(nginx->dir, pid);
-	if (same && pid > 0 && answers(nginx, generation))
+	if (running)
+		rotate_log(nginx);
+	if (same && running && answers(nginx, generation))
 		return 0;
 	if (!same) {
 		if (file_write(new_path, conf->data, conf->size, 0600, err) == -1
@@ -377,40 +242,36 @@ int nginx_run(const struct nginx *nginx, const struct buf *conf, const char *gen
 	}
 	if (bring_in(nginx, generation, err) == 0)
 		return 0;
-	if (!same && had && file_write(path, before.data, before.size, 0600, &ignored) == 0) {
-		pid = master(nginx->dir);
-		if (pid > 0)
-			(void)kill(pid, SIGHUP);
-	}
+	if (!same && had && file_write(path, before.data, before.size, 0600, &ignored) == 0
+	    && run->signal(nginx, SIGHUP, &ignored) == -1)
+		return -1;
 	return -1;
 }
 
-static bool wait_end(const char *dir, int64_t milliseconds, struct clock *clock)
+static bool wait_end(const struct nginx *nginx, const struct nginx_runner *run,
+		     int64_t milliseconds)
 {
-	int64_t end = clock_ticks(clock) + milliseconds;
+	int64_t end = clock_ticks(nginx->clock) + milliseconds;
 
-	while (nginx_is_running(dir)) {
-		if (clock_ticks(clock) >= end)
+	while (run->running(nginx)) {
+		if (clock_ticks(nginx->clock) >= end)
 			return false;
-		clock_sleep(clock, POLL_MS);
+		clock_sleep(nginx->clock, POLL_MS);
 	}
 	return true;
 }
 
-int nginx_stop(const char *dir, int64_t grace, struct clock *clock, struct err *err)
+int nginx_stop(const struct nginx *nginx, int64_t grace, struct err *err)
 {
 	static const int signals[] = {SIGQUIT, SIGTERM, SIGKILL};
+	const struct nginx_runner *run = runner(nginx);
 
-	for (size_t i = 0; i < 3; i++) {
-		pid_t pid = master(dir);
-
-		if (pid <= 0)
-			break;
-		(void)kill(pid, signals[i]);
-		(void)wait_end(dir, i == 0 ? grace * 1000 : 5000, clock);
+	for (size_t i = 0; i < 3 && run->running(nginx); i++) {
+		if (run->signal(nginx, signals[i], err) == -1)
+			return -1;
+		(void)wait_end(nginx, run, i == 0 ? grace * 1000 : 5000);
 	}
-	if (nginx_is_running(dir))
-		return err_set(err, ERR_SYSTEM, 0, "nginx (pid %d) does not end", (int)master(dir));
-	find_process(dir, is_worker, SIGKILL);
-	return 0;
+	if (run->running(nginx))
+		return err_set(err, ERR_SYSTEM, 0, "nginx in %s does not end", nginx->dir);
+	return run->clear(nginx, err);
 }

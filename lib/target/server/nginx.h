@@ -7,24 +7,28 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "image/engine.h"
 #include "net/http.h"
 
-/* One nginx whose every file is in one folder. */
+/* One nginx whose every file is in one folder: a process of this machine, or a container that
+ * has the folder and the machine's network. */
 
 struct nginx {
 	const char *dir; /* absolute */
 	struct http *http;
 	struct clock *clock;
+	struct engine *engine; /* NULL: it can only be a process */
 };
 
-/** Is the program there? The message names the package. */
-int nginx_check(struct err *err) MUST_CHECK;
+/** Is the program there, or an engine that can run it in a container? The message names the
+ * package. */
+int nginx_check(const struct nginx *nginx, struct err *err) MUST_CHECK;
+
+/** Is it one, or would it be one, in a container? */
+bool nginx_is_container(const struct nginx *nginx);
 
 /** For those who start, reload or stop it: one at a time. A descriptor to close; -1 with *err. */
 int nginx_lock(const char *dir, struct clock *clock, struct err *err);
-
-/** Its master lives (not only a pid file of one from before). */
-bool nginx_is_running(const char *dir);
 
 /**
  * Have it run with this configuration, which answers `generation` at http://x/generation on
@@ -35,6 +39,6 @@ int nginx_run(const struct nginx *nginx, const struct buf *conf, const char *gen
 	      struct err *err) MUST_CHECK;
 
 /** SIGQUIT, which lets requests end; after `grace` seconds SIGTERM, then SIGKILL. */
-int nginx_stop(const char *dir, int64_t grace, struct clock *clock, struct err *err) MUST_CHECK;
+int nginx_stop(const struct nginx *nginx, int64_t grace, struct err *err) MUST_CHECK;
 
 #endif

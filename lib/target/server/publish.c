@@ -46,17 +46,15 @@ static bool is_taken(const void *self, int port)
 }
 
 /* A process that lost its runsv may still have the port: then it is ours to take away. */
-static bool is_usable(const char *dir, int port, struct clock *clock, struct err *err)
+static bool is_usable(const struct site *site, const char *dir, int port, struct err *err)
 {
-	struct slot_status status = slot_look(dir);
-
-	if (status.supervised)
-		return portcheck_listener(port, status.pid, NULL) != PORTCHECK_STRANGER;
+	if (slot_look(site, dir).supervised)
+		return slot_listener(site, dir, port, NULL) != PORTCHECK_STRANGER;
 	if (portcheck_can_bind(port))
 		return true;
-	if (slot_stop(dir, 0, clock, err) == -1)
+	if (slot_stop(site, dir, 0, err) == -1)
 		return false;
-	clock_sleep(clock, POLL_MS);
+	clock_sleep(site->clock, POLL_MS);
 	return portcheck_can_bind(port);
 }
 
@@ -67,7 +65,7 @@ int publish_choose_port(struct stage *stage, char slot, struct err *err)
 	struct ports ports = {stage->place.site, stage->place.arena, &stage->state};
 	uint8_t digest[SHA256_SIZE];
 
-	if (*port && is_usable(dir, *port, stage->place.site->clock, err))
+	if (*port && is_usable(stage->place.site, dir, *port, err))
 		return 0;
 	sha256(dir, strlen(dir), digest);
 	*port = portcheck_pick((unsigned)digest[0] << 8 | digest[1], is_taken, &ports);
@@ -138,14 +136,13 @@ static int reserve(struct stage *stage, const struct deploy *deploy, const char 
 
 /* What is more telling than "nothing answered": who has the port, or where the app listens instead.
  */
-static void explain(const char *dir, int port, struct err *err)
+static void explain(const struct site *site, const char *dir, int port, struct err *err)
 {
-	struct portcheck_who who;
-	struct slot_status status = slot_look(dir);
+	struct portcheck_who who = {0};
 	char text[128] = "";
 	size_t used;
 
-	switch (portcheck_listener(port, status.pid, &who)) {
+	switch (slot_listener(site, dir, port, &who)) {
 	case PORTCHECK_STRANGER:
 		snprintf(text, sizeof text, "; port %d belongs to %s (pid %d)", port,
 			 who.pid ? who.name : "another process", (int)who.pid);
@@ -176,18 +173,16 @@ static int wait_healthy(const struct deploy *deploy, const struct stage *stage, 
 	const struct site *site = deploy->site;
 	const struct state_run *run = &stage->state.next;
 	const char *dir = place_slot(&stage->place, run->slot);
-	const char *log = place_log(&stage->place, run->version);
 	int port = run->slot == 'b' ? stage->state.port_b : stage->state.port_a;
 	int64_t until = clock_ticks(site->clock) + deploy->app->health->timeout * 1000;
 
 	for (;;) {
-		struct slot_status status = slot_look(dir);
 		int64_t left = until - clock_ticks(site->clock);
 
 		if (site->tick && site->tick(site->self))
 			return err_set(err, ERR_CANCELLED, 0, "stopped while waiting for health");
-		if (stage_check_alive(&status, log, err) == -1) {
-			explain(dir, port, err);
+		if (stage_check_alive(stage, run, err) == -1) {
+			explain(site, dir, port, err);
 			return -1;
 		}
 		if (look_slot(deploy, &stage->state.next_site, dir, port, look_seconds(left), err)
@@ -199,8 +194,8 @@ static int wait_healthy(const struct deploy *deploy, const struct stage *stage, 
 	}
 	err_within(err, "not healthy after %lld s", (long long)deploy->app->health->timeout);
 	if (err->kind != ERR_CONFLICT) /* that says already who is there */
-		explain(dir, port, err);
-	look_add_log(err, log);
+		explain(site, dir, port, err);
+	look_add_log(err, &stage->place, run);
 	err->kind = ERR_LIMIT;
 	return -1;
 }
@@ -234,7 +229,8 @@ static int run_release(struct deploy *deploy, const struct stage *stage,
 
 	deploy->site->say(deploy->site->self, "starting version %s in slot %c, on port %d",
 			  run->version, run->slot, command.port);
-	return slot_start(place_slot(&stage->place, run->slot), &command, deploy->site->clock, err);
+	release_limits(release, &command);
+	return slot_start(deploy->site, place_slot(&stage->place, run->slot), &command, err);
 }
 
 /* The part that a new version and one from before have in common. */
@@ -263,8 +259,8 @@ int publish_new(struct deploy *deploy, struct err *err)
 	STAGE(stage);
 
 	deploy->version = version;
-	if (slot_check(err) == -1 || gateway_check(err) == -1
-	    || stage_begin(&stage, deploy, err) == -1)
+	if (slot_check(deploy->site, stage_wants_container(deploy), err) == -1
+	    || gateway_check(deploy->site, err) == -1 || stage_begin(&stage, deploy, err) == -1)
 		return -1;
 	if (already_live(deploy, &stage))
 		return 0;
@@ -318,8 +314,7 @@ int publish_again(struct deploy *deploy, struct err *err)
 	struct release release;
 	STAGE(stage);
 
-	if (slot_check(err) == -1 || gateway_check(err) == -1
-	    || stage_begin(&stage, deploy, err) == -1)
+	if (gateway_check(deploy->site, err) == -1 || stage_begin(&stage, deploy, err) == -1)
 		return -1;
 	if (already_live(deploy, &stage))
 		return 0;

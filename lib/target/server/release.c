@@ -2,12 +2,15 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/crypto.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
+#include "target/server/stage.h"
 
 #define RUN_LIMIT     (4 << 20)
 #define VERSION_MAX   120
@@ -38,11 +41,22 @@ const char *release_version(const struct deploy *deploy)
 					   : arena_printf(deploy->arena, "local-%.24s", hex);
 }
 
+/* A name of our own keeps the image from being taken for one that nobody uses. */
+static const char *image_name(const struct place *place, const char *version)
+{
+	return arena_printf(place->arena, "slipway-app/%s:%s", place->id, version);
+}
+
 static bool is_below(const char *path, const char *folder)
 {
 	size_t size = strlen(folder);
 
 	return strncmp(path, folder, size) == 0 && (path[size] == '\0' || path[size] == '/');
+}
+
+static void add_text(struct buf *out, const char *text)
+{
+	buf_add(out, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
 static void add_list(struct buf *out, const char *const *list)
@@ -70,8 +84,10 @@ int release_note(const struct release *release, const struct place *place, const
 {
 	cleanup(forget) struct buf text = BUF_INIT(RUN_LIMIT);
 
-	buf_add(&text, "1", 2);
-	buf_add(&text, release->folder, strlen(release->folder) + 1);
+	buf_add(&text, "2", 2);
+	add_text(&text, release->folder);
+	add_text(&text, release->image);
+	add_text(&text, release->limits);
 	add_list(&text, release->start);
 	add_list(&text, release->env);
 	if (buf_full(&text))
@@ -81,6 +97,58 @@ int release_note(const struct release *release, const struct place *place, const
 	return file_write(place_run(place, version), text.data, text.size, 0600, err);
 }
 
+static int64_t bytes_of(const char *text)
+{
+	static const char units[] = "kmg";
+	char *unit;
+	int64_t value = text ? strtoll(text, &unit, 10) : 0;
+
+	if (value == 0 || !*unit)
+		return value;
+	return value << 10 * (strchr(units, tolower((unsigned char)*unit)) - units + 1);
+}
+
+/* "0.5" to 500. */
+static int64_t thousandths(const char *text)
+{
+	return text ? (int64_t)(strtod(text, NULL) * 1000 + 0.5) : 0;
+}
+
+static int make_image(struct release *out, const struct place *place, const char *version,
+		      const struct deploy *deploy, struct err *err)
+{
+	const struct server_settings *settings = deploy->settings;
+	const char *image = deploy->artifact->image;
+
+	if (!image)
+		return err_set(err, ERR_USAGE, 0,
+			       "run: container: the build made no image (build: {dockerfile: "
+			       "Dockerfile})");
+	out->image = image_name(place, version);
+	out->folder = place_release(place, version);
+	out->start = deploy->app->start;
+	out->env = deploy->app->env;
+	out->limits = arena_printf(place->arena, "%lld %lld %lld %lld %d",
+				   (long long)settings->port, (long long)bytes_of(settings->memory),
+				   (long long)thousandths(settings->cpus),
+				   (long long)settings->pids, settings->confined);
+	if (engine_tag(place->site->engine, image, out->image, err) == -1)
+		return err_within(err, "keep the image of version %s", version);
+	return release_note(out, place, version, err);
+}
+
+void release_limits(const struct release *release, struct slot_command *command)
+{
+	int64_t *const into[] = {&command->inside, &command->memory, &command->cpus,
+				 &command->pids};
+	char *at = (char *)(release->image ? release->limits : "");
+
+	command->image = release->image;
+	for (size_t i = 0; i < sizeof into / sizeof *into; i++)
+		*into[i] = strtoll(at, &at, 10);
+	command->confined = strtoll(at, &at, 10) != 0;
+}
+
 int release_make(struct release *out, const struct place *place, const char *version,
 		 const struct deploy *deploy, struct err *err)
 {
@@ -88,10 +156,13 @@ int release_make(struct release *out, const struct place *place, const char *ver
 	const char *folder = deploy->artifact ? deploy->artifact->folder : NULL;
 	const char *own = place_release(place, version);
 
+	*out = (struct release){0};
+	if (stage_wants_container(deploy))
+		return make_image(out, place, version, deploy, err);
 	if (!folder)
 		return err_set(err, ERR_USAGE, 0,
-			       "target server runs the app from its folder; an image alone isn't "
-			       "supported yet");
+			       "there is no folder to run the app from; a built image needs run: "
+			       "container");
 	if (!is_below(folder, own)) {
 		if (file_remove_tree(own, err) == -1 || file_make_dirs(own, 0700, err) == -1
 		    || file_copy_tree(folder, own, skip, err) == -1)
@@ -141,12 +212,34 @@ static int parse(struct release *out, const char *text, size_t size, struct aren
 	const char *at = text, *end = text + size;
 	const char *format = next_text(&at, end);
 
-	if (!format || !text_same(format, "1"))
+	bool has_image = format && text_same(format, "2");
+
+	/* 1: of a slipway that had no containers yet. */
+	if (!format || (!has_image && !text_same(format, "1")))
 		return -1;
 	out->folder = next_text(&at, end);
+	out->image = has_image && out->folder ? next_text(&at, end) : NULL;
+	out->limits = out->image ? next_text(&at, end) : NULL;
+	if (out->image && !*out->image)
+		out->image = NULL;
 	out->start = out->folder ? next_list(&at, end, arena) : NULL;
 	out->env = out->start ? next_list(&at, end, arena) : NULL;
-	return out->env && out->start[0] ? 0 : -1;
+	if (!out->env || (!out->image && !out->start[0]))
+		return -1;
+	if (!out->start[0])
+		out->start = NULL;
+	return 0;
+}
+
+static int load_image(const struct release *release, const struct place *place, json_t **image,
+		      const char *version, struct err *err)
+{
+	if (!place->site->engine)
+		return err_set(err, ERR_USAGE, 0,
+			       "version %s is a container, and no Docker engine is named", version);
+	if (engine_image(place->site->engine, release->image, image, err) == -1)
+		return err_within(err, "version %s: its image", version);
+	return 0;
 }
 
 int release_load(struct release *out, const struct place *place, const char *version,
@@ -155,12 +248,16 @@ int release_load(struct release *out, const struct place *place, const char *ver
 	cleanup(forget) struct buf text = BUF_INIT(RUN_LIMIT);
 	const char *path = place_run(place, version);
 	const char *copy;
+	json_auto json_t *image = NULL;
 
+	*out = (struct release){0};
 	if (file_read(path, &text, err) == -1)
 		return err_within(err, "version %s", version);
 	copy = arena_memdup(place->arena, buf_text(&text), text.size);
 	if (parse(out, copy, text.size, place->arena) == -1)
 		return err_set(err, ERR_ABSENT, 0, "version %s: %s is damaged", version, path);
+	if (out->image)
+		return load_image(out, place, &image, version, err);
 	if (!file_exists(out->folder))
 		return err_set(err, ERR_ABSENT, 0, "version %s: its folder %s is gone", version,
 			       out->folder);
@@ -169,6 +266,9 @@ int release_load(struct release *out, const struct place *place, const char *ver
 
 int release_remove(const struct place *place, const char *version, bool log, struct err *err)
 {
+	if (place->site->engine
+	    && engine_untag(place->site->engine, image_name(place, version), err) == -1)
+		return -1;
 	/* How it is started goes last: while that is there, a remove that was cut short shows. */
 	if (file_remove_tree(place_release(place, version), err) == -1
 	    || (log && file_remove_tree(place_log(place, version), err) == -1))

@@ -3,14 +3,17 @@
 
 #include "base/err.h"
 #include "target/server/place.h"
+#include "target/server/slot.h"
 #include "target/server/state.h"
 
 /* A version on disk: its folder, and how it is started. */
 
 struct release {
 	const char *folder;       /* where its process starts */
-	const char *const *start; /* argv */
+	const char *const *start; /* argv; NULL: the image's own */
 	const char *const *env;   /* "NAME=value" */
+	const char *image;        /* the engine's name of it; NULL: a process */
+	const char *limits;       /* of a container: "port memory cpus pids confined" */
 };
 
 /** The name of the version that this deployment makes: the commit's first 12 digits and the key. */
@@ -25,6 +28,9 @@ bool release_is_version(const char *text);
  */
 int release_make(struct release *out, const struct place *place, const char *version,
 		 const struct deploy *deploy, struct err *err) MUST_CHECK;
+
+/** Fill in what only a container has. */
+void release_limits(const struct release *release, struct slot_command *command);
 
 /** Note how it is started, from now on. */
 int release_note(const struct release *release, const struct place *place, const char *version,

@@ -11,6 +11,7 @@
 #include "target/server/release.h"
 #include "target/server/settings.h"
 #include "target/server/slot.h"
+#include "target/server/stage.h"
 #include "target/server/state.h"
 #include "target/server/switch.h"
 #include "target/target.h"
@@ -45,6 +46,20 @@ static int valid_size(const char *text, struct err *err)
 		return 0;
 	return err_set(err, ERR_USAGE, 0, "'%s': expected a size as 25m, 512k or 1g", text);
 }
+
+static int valid_cpus(const char *text, struct err *err)
+{
+	size_t whole = strspn(text, "0123456789");
+	size_t rest = text[whole] == '.' ? 1 + strspn(text + whole + 1, "0123456789") : 0;
+
+	if (whole > 0 && whole < 4 && rest != 1 && rest <= 4 && !text[whole + rest]
+	    && strspn(text, "0.") != whole + rest)
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "'%s': expected a number of processors as 0.5 or 2",
+		       text);
+}
+
+static const char *const run_choices[] = {"process", "container", NULL};
 
 static const struct field fields[] = {
 	{
@@ -90,6 +105,58 @@ static const struct field fields[] = {
 		.max = 100,
 		.help = "how many good versions to keep for a rollback, the live one among them",
 	},
+	{
+		.name = "run",
+		.type = FIELD_CHOICE,
+		.at = offsetof(struct server_settings, run),
+		.choices = run_choices,
+		.help = "process: from the checkout, under runit; container: the image that "
+			"`build: {dockerfile: …}` makes, by the Docker engine; left out: by "
+			"whether "
+			"the build makes an image",
+	},
+	{
+		.name = "port",
+		.type = FIELD_COUNT,
+		.at = offsetof(struct server_settings, port),
+		.fallback = "8080",
+		.min = 1,
+		.max = 65535,
+		.help = "container: where the app listens in it, on all addresses; its `PORT`",
+	},
+	{
+		.name = "memory",
+		.type = FIELD_TEXT,
+		.at = offsetof(struct server_settings, memory),
+		.valid = valid_size,
+		.help = "container: the most memory it may use, as 512m or 1g; left out: no limit",
+	},
+	{
+		.name = "cpus",
+		.type = FIELD_TEXT,
+		.at = offsetof(struct server_settings, cpus),
+		.valid = valid_cpus,
+		.help = "container: how many processors it may keep busy, as 0.5 or 2; left out: "
+			"no "
+			"limit",
+	},
+	{
+		.name = "pids",
+		.type = FIELD_COUNT,
+		.at = offsetof(struct server_settings, pids),
+		.fallback = "512",
+		.min = 1,
+		.max = 1000000,
+		.help = "container: how many processes and threads it may have",
+	},
+	{
+		.name = "confined",
+		.type = FIELD_FLAG,
+		.at = offsetof(struct server_settings, confined),
+		.fallback = "true",
+		.help = "container: without capabilities, and none to be gained; `false` for an "
+			"image that changes its user itself",
+	},
 	{0},
 };
 
@@ -104,23 +171,35 @@ static int check_env(const char *const *env, struct err *err)
 	return 0;
 }
 
+static int check_run(const struct server_settings *settings, const struct app *app, struct err *err)
+{
+	bool has_start = app->start && app->start[0] && app->start[0][0];
+
+	if (settings->run == SERVER_RUN_CONTAINER && !app->image)
+		return err_set(err, ERR_USAGE, 0,
+			       "run: container needs an image: 'build: {dockerfile: Dockerfile}'");
+	if (settings->run == SERVER_RUN_PROCESS && app->image)
+		return err_set(err, ERR_USAGE, 0,
+			       "the build makes an image, which run: process can't run; leave out "
+			       "run:, or build with 'build: {run: …}'");
+	if (!has_start && !app->image)
+		return err_set(err, ERR_USAGE, 0,
+			       "target server runs the app as a process: set start:, as in "
+			       "'start: [gunicorn, shop:app]'");
+	if (has_start && app->start[0][0] == '-')
+		return err_set(err, ERR_USAGE, 0, "start: '%s' is no program's name",
+			       app->start[0]);
+	return 0;
+}
+
 static int check(const void *at, const struct app *app, struct err *err)
 {
 	const struct server_settings *settings = at;
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	struct state_site site;
 
-	if (app->image)
-		return err_set(err, ERR_USAGE, 0,
-			       "build.dockerfile: target server serves from a folder and can't run "
-			       "an image; say `build: {run: …}` and `start:` instead");
-	if (!app->start || !app->start[0] || !app->start[0][0])
-		return err_set(err, ERR_USAGE, 0,
-			       "target server runs the app as a process: set start:, as in "
-			       "'start: [gunicorn, shop:app]'");
-	if (app->start[0][0] == '-')
-		return err_set(err, ERR_USAGE, 0, "start: '%s' is no program's name",
-			       app->start[0]);
+	if (check_run(settings, app, err) == -1)
+		return -1;
 	if (check_env(app->env, err) == -1)
 		return -1;
 	return gateway_site(&site, settings->url, settings->listen, settings->max_body, arena, err);
@@ -128,9 +207,14 @@ static int check(const void *at, const struct app *app, struct err *err)
 
 static int ready(const struct site *site, struct err *err)
 {
-	if (place_check(site, err) == -1 || slot_check(err) == -1)
+	struct err ignored = ERR_INIT;
+
+	if (place_check(site, err) == -1)
 		return -1;
-	return gateway_check(err);
+	/* Which of the two an app needs isn't known here; publish looks again. */
+	if (slot_check(site, false, err) == -1 && slot_check(site, true, &ignored) == -1)
+		return -1;
+	return gateway_check(site, err);
 }
 
 static const char *folder(const struct deploy *deploy)
@@ -147,12 +231,19 @@ static const char *folder(const struct deploy *deploy)
 
 static int logs(struct deploy *deploy, struct buf *out, struct err *err)
 {
+	const struct state_run *run;
+	struct state state;
 	struct place place;
 
 	if (place_of(&place, deploy->site, deploy->app, deploy->arena, err) == -1)
 		return -1;
-	if (deploy->version && release_is_version(deploy->version))
-		slot_tail(place_log(&place, deploy->version), LOG_LINES, out);
+	if (!deploy->version || !release_is_version(deploy->version)
+	    || state_load(&state, &place, err) == -1)
+		return 0;
+	run = text_same(state.next.version, deploy->version) ? &state.next : &state.live;
+	if (text_same(run->version, deploy->version))
+		slot_tail(deploy->site, place_slot(&place, run->slot),
+			  place_log(&place, deploy->version), LOG_LINES, out);
 	return 0;
 }
 
@@ -170,6 +261,7 @@ static int plan(const struct deploy *deploy, struct buf *out, struct err *err)
 	struct state_site site;
 	struct place place;
 	struct state state;
+	bool container;
 	char slot;
 
 	if (place_of(&place, deploy->site, deploy->app, deploy->arena, err) == -1
@@ -179,10 +271,11 @@ static int plan(const struct deploy *deploy, struct buf *out, struct err *err)
 		       == -1)
 		return -1;
 	slot = state.live.version && state.live.slot == 'a' ? 'b' : 'a';
-	buf_adds(out, "run");
+	container = stage_wants_container(deploy);
+	buf_adds(out, container ? "run the image as a container" : "run");
 	for (size_t i = 0; deploy->app->start && deploy->app->start[i]; i++)
 		buf_addf(out, " %s", deploy->app->start[i]);
-	buf_addf(out, " in slot %c, under runsv\n", slot);
+	buf_addf(out, " in slot %c%s\n", slot, container ? "" : ", under runsv");
 	plan_listen(&site, out);
 	if (state.live.version)
 		buf_addf(out, "version %s is live now, in slot %c\n", state.live.version,

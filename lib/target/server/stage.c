@@ -47,7 +47,7 @@ bool stage_is_ours(const struct state_run *run, const struct deploy *deploy)
 
 int stage_stop_slot(const struct place *place, char slot, struct err *err)
 {
-	return slot_stop(place_slot(place, slot), STOP_GRACE, place->site->clock, err);
+	return slot_stop(place->site, place_slot(place, slot), STOP_GRACE, err);
 }
 
 int stage_free_slot(struct stage *stage, struct err *err)
@@ -62,14 +62,26 @@ int stage_free_slot(struct stage *stage, struct err *err)
 	return 0;
 }
 
-int stage_check_alive(const struct slot_status *status, const char *log, struct err *err)
+bool stage_wants_container(const struct deploy *deploy)
 {
-	if (status->exits > 0) {
-		err_set(err, ERR_REMOTE, 0, "the app %s", status->last);
-		look_add_log(err, log);
+	const struct server_settings *settings = stage_settings(deploy);
+
+	return settings->run == SERVER_RUN_CONTAINER || (settings->run < 0 && deploy->app->image);
+}
+
+int stage_check_alive(const struct stage *stage, const struct state_run *run, struct err *err)
+{
+	const char *dir = place_slot(&stage->place, run->slot);
+	struct slot_status status = slot_look(stage->place.site, dir);
+
+	if (status.exits > 0) {
+		err_set(err, ERR_REMOTE, 0, "the app %s", status.last);
+		look_add_log(err, &stage->place, run);
 		return -1;
 	}
-	if (!status->supervised)
-		return err_set(err, ERR_REMOTE, 0, "the app's runsv is gone");
+	if (!status.supervised)
+		return err_set(
+			err, ERR_REMOTE, 0,
+			"the app is gone: somebody ended its runsv, or removed its container");
 	return 0;
 }

@@ -41,8 +41,11 @@ int stage_stop_slot(const struct place *place, char slot, struct err *err) MUST_
 /** Stop what was live before, if it is still there; then the other slot is free. Not saved. */
 int stage_free_slot(struct stage *stage, struct err *err) MUST_CHECK;
 
-/** -1 when the slot's process ended since it was started, with its last lines from `log`. */
-int stage_check_alive(const struct slot_status *status, const char *log,
+/** -1 when what runs in the slot ended since it was started, with its last lines. */
+int stage_check_alive(const struct stage *stage, const struct state_run *run,
 		      struct err *err) MUST_CHECK;
+
+/** Will this deployment's version be a container? By `run:`, or by whether there is an image. */
+bool stage_wants_container(const struct deploy *deploy);
 
 #endif

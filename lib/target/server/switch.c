@@ -21,15 +21,11 @@ int switch_shift(struct deploy *deploy, struct err *err)
 		return -1;
 	state = &stage.state;
 	if (!stage_is_ours(&state->live, deploy)) {
-		struct slot_status status;
-
 		if (!stage_is_ours(&state->next, deploy))
 			return err_set(err, ERR_CONFLICT, 0,
 				       "version %s isn't the one that was published last",
 				       deploy->version ? deploy->version : "?");
-		status = slot_look(place_slot(&stage.place, state->next.slot));
-		if (stage_check_alive(&status, place_log(&stage.place, state->next.version), err)
-		    == -1)
+		if (stage_check_alive(&stage, &state->next, err) == -1)
 			return -1;
 		state->previous = state->live;
 		state->live = state->next;
@@ -44,7 +40,6 @@ int switch_shift(struct deploy *deploy, struct err *err)
 
 int switch_probe(struct deploy *deploy, enum probe *probe, struct err *err)
 {
-	struct slot_status status;
 	struct state_site site = {0};
 	const struct state_run *live;
 	const char *dir;
@@ -62,8 +57,7 @@ int switch_probe(struct deploy *deploy, enum probe *probe, struct err *err)
 		return 0;
 	}
 	dir = place_slot(&stage.place, live->slot);
-	status = slot_look(dir);
-	if (stage_check_alive(&status, place_log(&stage.place, live->version), err) == -1)
+	if (stage_check_alive(&stage, live, err) == -1)
 		return 0;
 	site = stage.state.next_site.url ? stage.state.next_site : stage.state.site;
 	*probe = look_slot(deploy, &site, dir, *state_port(&stage.state, live->slot), LOOK_SECONDS,
@@ -111,11 +105,11 @@ static int ensure_previous(const struct stage *stage, struct err *err)
 		return 0;
 	dir = place_slot(&stage->place, previous->slot);
 	port = previous->slot == 'b' ? stage->state.port_b : stage->state.port_a;
-	if (slot_resume(dir, clock, err) == -1)
+	if (slot_resume(stage->place.site, dir, err) == -1)
 		return -1;
 	until = clock_ticks(clock) + PREVIOUS_MS;
 	/* Too late is no reason to leave the bad version in traffic. */
-	while (portcheck_listener(port, slot_look(dir).pid, NULL) != PORTCHECK_OURS
+	while (slot_listener(stage->place.site, dir, port, NULL) != PORTCHECK_OURS
 	       && clock_ticks(clock) < until) {
 		/* Keeps the lease; a rollback isn't stopped. */
 		if (stage->place.site->tick)
