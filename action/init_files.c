@@ -42,7 +42,7 @@ void init_files_project(const struct init_app *app, struct buf *out)
 static void flask_dockerfile(const struct init_app *app, struct buf *out)
 {
 	buf_addf(out,
-		 "FROM python:3.11-slim-bookworm\n"
+		 "FROM python:3.11-slim\n"
 		 "WORKDIR /app\n"
 		 "%s"
 		 "# pytest is for the tests, which run in this image before anything is switched.\n"
@@ -60,7 +60,7 @@ static void flask_dockerfile(const struct init_app *app, struct buf *out)
 static void go_dockerfile(const struct init_app *app, struct buf *out)
 {
 	buf_addf(out,
-		 "FROM golang:1.23-bookworm AS build\n"
+		 "FROM golang:1.22 AS build\n"
 		 "WORKDIR /src\n"
 		 "COPY . .\n"
 		 "%s"
@@ -69,7 +69,7 @@ static void go_dockerfile(const struct init_app *app, struct buf *out)
 		 "FROM debian:bookworm-slim\n"
 		 "COPY --from=build /out/app /usr/local/bin/app\n"
 		 "USER nobody\n"
-		 "ENV PORT=8080\n"
+		 "ENV HOST=0.0.0.0 PORT=8080\n"
 		 "EXPOSE 8080\n"
 		 "CMD [\"/usr/local/bin/app\"]\n",
 		 app->has_tests ? "RUN go vet ./... && go test ./...\n" : "RUN go vet ./...\n",

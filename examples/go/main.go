@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -37,8 +38,13 @@ func main() {
 	if port == "" {
 		port = "8000"
 	}
+	// Behind a gateway on the same machine only that needs to reach it; a container must be reached from outside of it.
+	host := os.Getenv("HOST")
+	if host == "" {
+		host = "127.0.0.1"
+	}
 	server := &http.Server{
-		Addr:              "127.0.0.1:" + port,
+		Addr:              net.JoinHostPort(host, port),
 		Handler:           handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 	}

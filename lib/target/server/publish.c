@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "target/server/container.h"
 #include "target/server/gateway.h"
 #include "target/server/look.h"
 #include "target/server/portcheck.h"
@@ -153,6 +154,9 @@ static void explain(const struct site *site, const char *dir, int port, struct e
 				 who.elsewhere);
 		break;
 	case PORTCHECK_OURS:
+		if (container_is(dir))
+			snprintf(text, sizeof text,
+				 "; in a container the app must listen on 0.0.0.0, at its PORT");
 		break;
 	}
 	used = strlen(err->text);
