@@ -408,14 +408,26 @@ static int split(struct target *out, const char *url, struct arena *arena, struc
 	return *host ? 0 : err_set(err, ERR_USAGE, 0, "sign: '%.100s' has no host", url);
 }
 
-static void forget(struct http_request *request, const char *name)
+static bool is_ours(const char *name)
+{
+	static const char *const ours[] = {"Authorization", "X-Amz-Date", "X-Amz-Security-Token",
+					   "X-Amz-Content-Sha256"};
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Drop what an earlier attempt added. */
+static void forget(struct http_request *request)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < request->header_count; i++) {
 		struct http_header one = request->headers[i];
 
-		if (strcasecmp(one.name, name) != 0) {
+		if (!is_ours(one.name)) {
 			request->headers[kept++] = one;
 			continue;
 		}
@@ -428,8 +440,6 @@ static void forget(struct http_request *request, const char *name)
 
 int sigv4_sign(const struct sigv4 *sigv4, struct http_request *request, struct err *err)
 {
-	static const char *const ours[] = {"Authorization", "X-Amz-Date", "X-Amz-Security-Token",
-					   "X-Amz-Content-Sha256"};
 	cleanup(arena_freep) struct arena *arena = arena_new();
 	struct http_header *headers;
 	struct target target = {0};
@@ -439,8 +449,7 @@ int sigv4_sign(const struct sigv4 *sigv4, struct http_request *request, struct e
 	assert(request->body_file <= 0);
 	if (split(&target, request->url, arena, err) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		forget(request, ours[i]);
+	forget(request);
 	http_request_header(request, "Host", target.host);
 	wire = (struct sigv4_request){
 		.method = request->method,
