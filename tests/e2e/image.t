@@ -14,6 +14,8 @@ import uuid
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness as t
 
+t.once()
+
 DISK, COMPRESSED = 30e6, 12e6
 NAME = f"slipway-image-test-{uuid.uuid4().hex[:8]}"
 

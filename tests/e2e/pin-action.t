@@ -11,6 +11,8 @@ import harness as t
 
 import workflow as files
 
+t.once()
+
 BASE = t.folder()
 IMAGE = "ghcr.io/acme/slipway@sha256:" + "0123456789abcdef" * 4
 with open(os.path.join(t.TOP, "action.yml"), encoding="utf-8") as f:

@@ -11,6 +11,8 @@ import harness as t
 
 from runner import Runner
 
+t.once()
+
 ENGINE = subprocess.run(["docker", "-H", "unix:///var/run/docker.sock", "version"], capture_output=True, check=False).returncode == 0
 if os.geteuid() != 0 or not ENGINE:
     t.skip_all("no Docker engine, or not root")

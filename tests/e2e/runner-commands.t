@@ -16,6 +16,8 @@ import expressions
 import workflow as files
 from commands import Command, FileError, Masker, StepLog
 
+t.once()
+
 DO = {"do-something"}
 
 # --- log commands ---

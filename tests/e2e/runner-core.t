@@ -12,6 +12,8 @@ import harness as t
 from oidc import Issuer
 from runner import Runner
 
+t.once()
+
 if not os.path.isdir("tests/npm/node_modules/@actions/core"):
     t.skip_all("@actions/core is absent: (cd tests/npm && npm ci)")
 BASE = t.folder()

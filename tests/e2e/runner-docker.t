@@ -18,6 +18,8 @@ import harness as t
 import docker_cli
 from runner import Runner
 
+t.once()
+
 ENGINE = subprocess.run(["docker", "-H", "unix:///var/run/docker.sock", "version"], capture_output=True, check=False).returncode == 0
 if os.geteuid() != 0 or not ENGINE:
     t.skip_all("no Docker engine, or not root")
@@ -96,6 +98,7 @@ echo "NEW=new" >>$GITHUB_ENV
 echo "# done, not $INPUT_TOKEN" >>$GITHUB_STEP_SUMMARY
 echo "::error file=/github/workspace/hello.txt,line=1::bad"
 busybox touch /github/workspace/rooty
+[ -n "$STATE_Key" ] || busybox mkdir -m 555 /github/runner_temp/locked
 """
 folder = action("act", SCRIPT, METADATA)
 r = RUNNER.run(WORKFLOW, source=SOURCE, actions={"acme/act@v1": folder}, payload={"after": "x"}, secrets={"OTHER": "s3cret-value"})
@@ -125,7 +128,8 @@ t.same(r.environment, {"name": "production", "url": "http://shop"}, "the job's e
 t.same(main.summary, "# done, not ***\n", "secrets are masked in the summary")
 t.same(r.step("act", "post").state, {"Key": "xxx"}, "state goes from pre to main to post")
 t.ok("new success 1001" in r.log, "GITHUB_ENV reaches the next step, which is the runner's user", r.log)
-t.same((r.foreign, r.containers, r.conclusion), (["shop/shop/rooty"], [], "success"), "root's file is reported; no container is left")
+t.same((r.foreign, r.stuck, r.containers, r.conclusion), (["_temp/locked", "shop/shop/rooty"], ["_temp/locked"], [], "success"),
+       "root's files and a folder that can't be emptied are reported; no container is left")
 t.ok(RUNNER.job.token not in r.log and "s3cret-value" not in r.log, "the token is nowhere in the log")
 t.same(json.loads(r.as_json())["outputs"], r.outputs, "the result is JSON")
 

@@ -14,7 +14,7 @@
 
 The result: conclusion (success, failure, cancelled), steps, step(name or id), outputs of the job, summary, annotations, log (masked
 text), env (what was added by GITHUB_ENV), environment {name, url}, containers (left over), foreign (files in the work
-folder that the runner's user doesn't own), warnings; as_json(). A stage of a step: name, stage (pre, main, post), outcome, conclusion,
+folder that the runner's user doesn't own), stuck (folders that its user can't empty), warnings; as_json(). A stage of a step: name, stage (pre, main, post), outcome, conclusion,
 code, outputs, state, summary, annotations, dropped, log, debug, command (the docker program's arguments), env (the container's), seconds.
 
 It is written from the behaviour of actions/runner 2.336: images (built or pulled, three tries), the order of the environment, the
@@ -33,6 +33,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import subprocess
 import threading
 import time
@@ -85,6 +86,7 @@ class Result:
     environment: dict = dataclasses.field(default_factory=dict)
     containers: list = dataclasses.field(default_factory=list)
     foreign: list = dataclasses.field(default_factory=list)
+    stuck: list = dataclasses.field(default_factory=list)
     warnings: list = dataclasses.field(default_factory=list)
 
     def step(self, name, stage="main"):
@@ -320,17 +322,20 @@ class Job:
                 url = ""
             result.environment = {"name": expressions.text(self.fill(environment.get("name"))), "url": url}
         result.containers = self.runner.left_over()
-        result.foreign = self.foreign()
+        result.foreign, result.stuck = self.left()
 
-    def foreign(self):
-        if self.runner.user is None:
-            return []
-        found = []
+    def left(self):
+        """What the runner's user doesn't own, and what it couldn't remove before its next job."""
+        foreign, stuck = [], []
+        user = self.runner.user if self.runner.user is not None else os.geteuid()
         for top, dirs, names in os.walk(self.runner.work):
             for path in (os.path.join(top, name) for name in dirs + names):
-                if os.lstat(path).st_uid != self.runner.user:
-                    found.append(os.path.relpath(path, self.runner.work))
-        return sorted(found)
+                status = os.lstat(path)
+                if status.st_uid != user:
+                    foreign.append(os.path.relpath(path, self.runner.work))
+                if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
+                    stuck.append(os.path.relpath(path, self.runner.work))
+        return sorted(foreign), sorted(stuck)
 
 
 class Step:
@@ -343,7 +348,7 @@ class Step:
         first = str(definition.get("run", "")).strip().split("\n")[0]
         self.name = definition.get("name") or (f"Run {self.uses or first}")
         self.context_id = self.id or ("__" + re.sub(r"[^A-Za-z0-9_]+", "_", (self.uses or "run").split("@")[0]) + (f"_{number}" if number > 1 else ""))
-        self.action, self.image, self.state, self.remote, self.files = None, None, {}, False, {}
+        self.action, self.image, self.state, self.remote, self.files, self.has_post = None, None, {}, False, {}, False
 
     # --- before the steps ---
 
@@ -414,6 +419,7 @@ class Step:
     def pre(self):
         entry = self.remote and self.action.runs.get("pre-entrypoint")
         if entry and self.wanted(self.action.runs.get("pre-if", "always()")):
+            self.register_post()
             self.stage("pre", lambda log, s: self.container(log, s, entry))
 
     def main(self):
@@ -614,10 +620,15 @@ class Step:
             self.action = files.Action(os.path.normpath(os.path.join(self.job.workspace, self.uses)))
             if self.action.runs.get("pre-entrypoint"):
                 log.issue("warning", "`pre` execution is not supported for local action from '" + self.uses + "'")
-        post = self.action and self.action.runs.get("post-entrypoint")
-        if post:
-            self.job.posts.append(lambda: self.post(post))
+        self.register_post()
         return self.container(log, stage, self.action and self.action.runs.get("entrypoint"))
+
+    def register_post(self):
+        """Once, when the first of its stages begins."""
+        entry = self.action and self.action.runs.get("post-entrypoint")
+        if entry and not self.has_post:
+            self.has_post = True
+            self.job.posts.append(lambda: self.post(entry))
 
     def post(self, entry):
         if self.wanted(self.action.runs.get("post-if", "always()")):
