@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(!list[i].realm || strlen(list[i].realm) <= size);
 	}
 	if (url)
-		assert(strncasecmp(url, "http", 4) == 0 && strstr(url, "://") && !strpbrk(url, "\r\n "));
+		assert(strncasecmp(url, "http", 4) == 0 && strstr(url, "://")
+		       && !strpbrk(url, "\r\n "));
 	return 0;
 }
