@@ -126,6 +126,7 @@ static int brackets(struct places *places, const char *text)
 {
 	char file[512];
 	const char *at = strchr(text, '(');
+	enum place_kind kind;
 	unsigned line, column;
 
 	if (!at || !is_path(text, (size_t)(at - text)))
@@ -141,7 +142,8 @@ static int brackets(struct places *places, const char *text)
 		return 0;
 	at += 2;
 	skip_blanks(&at);
-	tell(places, severity(&at), file, line, column, at);
+	kind = severity(&at);
+	tell(places, kind, file, line, column, at);
 	return 1;
 }
 
