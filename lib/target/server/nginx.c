@@ -23,11 +23,11 @@
 /* What runs goes on as it is; a new one is a process where it can be. */
 static const struct nginx_runner *runner(const struct nginx *nginx)
 {
-	if (nginx_process.running(nginx))
-		return &nginx_process;
-	if (nginx->engine && (!nginx_program() || nginx_container.running(nginx)))
+	/* First, for a container's process is seen among this machine's own too. */
+	if (nginx->engine && nginx_container.running(nginx))
 		return &nginx_container;
-	return &nginx_process;
+	return nginx_program() || !nginx->engine || nginx_process.running(nginx) ? &nginx_process
+										 : &nginx_container;
 }
 
 int nginx_check(const struct nginx *nginx, struct err *err)
