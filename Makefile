@@ -87,6 +87,7 @@ crash: all
 	scripts/crash $(or $(N),60)
 bench: all $(BUILD)/tests/tools/load
 	BUILD=$(BUILD) scripts/bench
+	BUILD=$(BUILD) scripts/docker-engine with scripts/bench-image
 cover:
 	$(MAKE) check BUILD=build/cover OPT='-O0 -g --coverage' HARDEN= LDFLAGS=--coverage
 	gcovr --object-directory build/cover -e tests --txt
