@@ -134,6 +134,7 @@ static void limit_time(const struct session *session, struct http_request *reque
 	if (how->deadline && left < timeout * 1000)
 		request->timeout = left > 1000 ? left / 1000 : 1;
 	request->redirects = 0;
+	request->once = how->once;
 	if (!request->connect_timeout)
 		request->connect_timeout = CONNECT_MILLIS;
 	request->tick = session->site->tick;

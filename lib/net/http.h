@@ -28,7 +28,10 @@ struct http_request {
 	unsigned redirects;      /* how many to follow; Authorization stays with its host */
 	const char *unix_socket; /* connect here instead; the URL still gives Host and path */
 	bool direct;             /* past any proxy: for link-local addresses */
-	const char *ca_file;     /* PEM; whom to believe instead of the system's; NULL */
+	/** On a connection of its own. On one that was kept, curl sends a request again by itself
+	 * when the other side hangs up without an answer, though it may have done it. */
+	bool once;
+	const char *ca_file; /* PEM; whom to believe instead of the system's; NULL */
 
 	int64_t body_length; /* of what body_read gives in all; 0: not known, sent chunked */
 	/** The body, piece by piece (it can't be sent twice: no redirects): bytes put

@@ -242,6 +242,8 @@ static void set_guards(CURL *curl, struct exchange *exchange, int64_t timeout)
 	SET(curl, CURLOPT_PATH_AS_IS, 1L);
 	if (direct)
 		SET(curl, CURLOPT_PROXY, "");
+	if (request->once)
+		SET(curl, CURLOPT_FRESH_CONNECT, 1L);
 	if (request->unix_socket)
 		SET(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
 	if (request->tick) {
