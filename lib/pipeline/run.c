@@ -391,6 +391,7 @@ int run_check(struct run *run, struct err *err)
 				.environment = plan->environment,
 				.start = run->service->start,
 				.env = app_env(run),
+				.secrets = run->service->secrets,
 				.health = &run->service->health,
 				.image = run_makes_image(run)};
 	if (check_target(run, err))
