@@ -4,101 +4,87 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "image/reference.h"
-#include "target/app_runner/api.h"
+#include "target/app_runner/shape.h"
+#include "target/aws/image.h"
 
-/* ACCOUNT.dkr.ecr.REGION.amazonaws.com */
-static void registry_parts(const char *registry, struct arena *arena, const char **account,
-			   const char **region)
+/* App Runner runs no other. https://github.com/aws/apprunner-roadmap/issues/46 */
+#define PLATFORM "linux/amd64"
+
+static const char *repository_of(const struct job *job)
 {
-	const char *at = strstr(registry, ".dkr.ecr.");
-	const char *from = at ? at + strlen(".dkr.ecr.") : "";
+	const struct app *app = job->deploy->app;
 
-	*account = arena_memdup(arena, registry, at ? (size_t)(at - registry) : 0);
-	*region = arena_memdup(arena, from, strcspn(from, "."));
+	return job->settings->repository
+		       ? job->settings->repository
+		       : aws_image_repository(app->repository, app->service, job->arena);
 }
 
-static int describe(struct job *job, const struct image_reference *image, const char *account,
-		    json_t **answer, struct err *err)
+/* The tag will be moved: what it stands for now is all that a rollback could go back to. */
+static int remember_tag(struct job *job, const struct aws_image_job *how, const char *repository,
+			const char *tag, struct err *err)
 {
-	json_auto json_t *body =
-		json_pack("{s:s,s:s,s:[{s:s}]}", "registryId", account, "repositoryName",
-			  image->name, "imageIds", image->digest ? "imageDigest" : "imageTag",
-			  image->digest ? image->digest : (image->tag ? image->tag : "latest"));
-	const struct aws_call call = {
-		.service = &aws_ecr,
-		.operation = "DescribeImages",
-		.body = body,
-		.deadline = job->deadline,
+	const char *runs = shape_runs(json_object_get(job->memo, "previous"));
+	const char *end = arena_printf(job->arena, "/%s:%s", repository, tag);
+	struct aws_image before;
+
+	if (!runs || !text_ends(runs, end) || job_recall(job, "before-digest"))
+		return 0;
+	if (aws_image_find(&before, how, runs, err) == 0)
+		job_note(job, "before-digest", before.by_digest);
+	else if (err->kind != ERR_ABSENT)
+		return -1;
+	return 0;
+}
+
+static int push(struct job *job, const struct aws_image_job *how, struct aws_image *image,
+		struct err *err)
+{
+	const struct artifact *artifact = job->deploy->artifact;
+	const struct aws_image_push wanted = {
+		.image = artifact->image,
+		.repository = repository_of(job),
+		.tag = artifact->commit ? artifact->commit : job->deploy->key,
 	};
 
-	return aws_call(job->aws, &call, answer, err);
-}
-
-/* The digest of an image that should be there; NULL when we may not look. */
-static int look_up(struct job *job, const struct image_reference *image, const char **digest,
-		   struct err *err)
-{
-	json_auto json_t *answer = NULL;
-	const char *account, *region, *found;
-
-	registry_parts(image->registry, job->arena, &account, &region);
-	if (!text_same(region, aws_region(job->aws))) {
-		job_say(job,
-			"warning: the image is in region %s, the service in %s: App Runner may "
-			"not be able to pull it",
-			region, aws_region(job->aws));
-		return 0;
-	}
-	if (describe(job, image, account, &answer, err)) {
-		const struct aws_error *last = aws_last(job->aws);
-
-		if (aws_error_is(last, "ImageNotFoundException")
-		    || aws_error_is(last, "RepositoryNotFoundException"))
-			return err_set(err, ERR_ABSENT, err->code,
-				       "image: there is no %.200s in ECR: %.150s",
-				       image_reference_text(image, job->arena), last->message);
-		if (err->kind != ERR_AUTH)
-			return -1;
-		job_say(job, "we may not ask ECR about the image (%s); going on without",
-			last->code);
-		return 0;
-	}
-	found = json_text(json_array_get(json_object_get(answer, "imageDetails"), 0),
-			  "imageDigest");
-	*digest = arena_strdup(job->arena, found);
-	return 0;
-}
-
-static int named(struct job *job, const char **name, const char **digest, struct err *err)
-{
-	const struct app_runner_settings *settings = job->settings;
-	struct image_reference image;
-
-	if (image_reference_parse(&image, settings->image, job->arena, err))
+	if (!wanted.image)
+		return err_set(err, ERR_USAGE, 0,
+			       "image: is missing, and nothing was built: say `build: {dockerfile: "
+			       "…}`, or name an image that is in ECR");
+	if (remember_tag(job, how, wanted.repository, wanted.tag, err))
 		return -1;
-	*digest = image.digest;
-	if (!image.tag && !image.digest) {
-		job_say(job, "warning: image '%s' has no tag: taking 'latest'", settings->image);
-		image.tag = "latest";
-	}
-	/* A name with both would be read by App Runner as nobody knows. */
-	if (image.digest)
-		image.tag = NULL;
-	if (app_runner_is_ecr(settings->image) && look_up(job, &image, digest, err))
-		return -1;
-	if (settings->image_by_digest && *digest) {
-		image.digest = *digest;
-		image.tag = NULL;
-	}
-	*name = image_reference_text(&image, job->arena);
-	return 0;
+	job_save(job);
+	return aws_image_publish(image, how, &wanted, err);
 }
 
 int image_publish(struct job *job, const char **name, const char **digest, struct err *err)
 {
+	const struct app_runner_settings *settings = job->settings;
+	const struct aws_image_job how = {
+		.aws = job->aws,
+		.settings = &settings->aws,
+		.site = job->site,
+		.arena = job->arena,
+		.deadline = job->deadline,
+		.platform = PLATFORM,
+		.runner = "App Runner",
+	};
+	struct aws_image image;
+
 	*name = *digest = NULL;
-	if (job->settings->image)
-		return named(job, name, digest, err);
-	return err_set(err, ERR_USAGE, 0, "image: is missing: name one that is in ECR");
+	if (settings->image ? aws_image_find(&image, &how, settings->image, err)
+			    : push(job, &how, &image, err))
+		return -1;
+	if (image.foreign && settings->auto_deployments)
+		return err_set(err, ERR_USAGE, 0,
+			       "auto-deployments: the image is in another account (%s): App Runner "
+			       "can't then",
+			       image.account);
+	if (settings->image_by_digest && !image.by_digest)
+		return err_set(err, ERR_USAGE, 0,
+			       "image-by-digest: nobody could say the digest of %s: allow "
+			       "ecr:DescribeImages",
+			       image.by_tag);
+	*name = settings->image_by_digest || !image.by_tag ? image.by_digest : image.by_tag;
+	*digest = image.digest;
+	return 0;
 }

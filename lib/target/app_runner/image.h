@@ -5,7 +5,7 @@
 
 /**
  * The image to run: *name as App Runner is told it, and the digest that it stands for (NULL when
- * nobody could say). Pushes what was built; asks ECR for what was named. ERR_ABSENT: there is no
+ * nobody could say). Pushes what was built, or looks for what was named. ERR_ABSENT: there is no
  * such image; ERR_USAGE: App Runner can't run it.
  */
 int image_publish(struct job *job, const char **name, const char **digest,

@@ -82,6 +82,9 @@ void job_facts(struct job *job)
 		target_fact(job->deploy, "service-arn", arn);
 	if (id)
 		target_fact(job->deploy, "service-id", id);
+	/* A private service has none, also when it had one before. */
+	job->deploy->url = NULL;
+	json_object_del(job->deploy->facts, "service-url");
 	if (!url || !*url)
 		return;
 	job->deploy->url = strstr(url, "://") ? arena_strdup(job->arena, url)

@@ -9,7 +9,6 @@
 #include "target/app_runner/steps.h"
 #include "target/app_runner/submit.h"
 #include "target/app_runner/wish.h"
-#include "target/aws/arn.h"
 
 #define PUBLISH_SECONDS 600
 #define MANY_VARIABLES  50
@@ -61,22 +60,6 @@ static int check_connection(struct job *job, struct err *err)
 	return 0;
 }
 
-static int check_accounts(struct job *job, const char *image, struct err *err)
-{
-	const struct sts_identity *who;
-
-	if (!job->settings->auto_deployments || !image || !app_runner_is_ecr(image))
-		return 0;
-	if (aws_identity(job->aws, job->deadline, &who, err))
-		return -1;
-	if (text_starts(image, who->account))
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "auto-deployments: the image is in account %.12s, the service in %s: App "
-		       "Runner can't then",
-		       image, who->account);
-}
-
 static int check_fixed(struct job *job, struct err *err)
 {
 	const char *key = json_text(job->service, "EncryptionConfiguration.KmsKey");
@@ -99,12 +82,11 @@ static int check_fixed(struct job *job, struct err *err)
 	return 0;
 }
 
-static void warn(struct job *job, const json_t *merged)
+static void warn(struct job *job)
 {
 	const char *const *entry = job->deploy->app->env;
 	size_t count = 0;
 
-	(void)merged;
 	while (entry && entry[count])
 		count++;
 	if (count > MANY_VARIABLES)
@@ -124,7 +106,7 @@ static int check_whole(struct job *job, const json_t *wish, struct err *err)
 	if (shape_merge(&merged, live, wish, job->settings->env_mode == ENV_REPLACE, err)
 	    || shape_check(merged, aws_region(job->aws), err))
 		return -1;
-	warn(job, merged);
+	warn(job);
 	return 0;
 }
 
@@ -173,7 +155,7 @@ static int publish(struct job *job, struct err *err)
 	job_save(job);
 	if (!job->settings->code && image_publish(job, &image, &digest, err))
 		return -1;
-	if (check_accounts(job, image, err) || scaling_choose(job, true, &scaling, err))
+	if (scaling_choose(job, true, &scaling, err))
 		return -1;
 	job_note(job, "image", image);
 	job_note(job, "digest", digest);

@@ -70,11 +70,25 @@ int app_runner_shift(struct deploy *deploy, struct err *err)
 
 /* ---- probe ---- */
 
+/* Who needs a bundle to reach AWS (a proxy that looks into TLS) needs it here too. */
+static const char *ca_file(const struct site *site)
+{
+	const struct cloud_site cloud = {.env = site->env};
+
+	return cloud_env(&cloud, "AWS_CA_BUNDLE");
+}
+
 /* One question to the app, by the URL that people have. */
 static int ask(struct job *job, const char *url, enum probe *probe, struct err *err)
 {
 	const struct health *health = job->deploy->app->health;
-	struct http_request request = {.method = "GET", .timeout = PROBE_SECONDS};
+	struct http_request request = {
+		.method = "GET",
+		.timeout = PROBE_SECONDS,
+		.tick = job->site->tick,
+		.self = job->site->self,
+		.ca_file = ca_file(job->site),
+	};
 	struct http_response response = {0};
 	int result;
 
@@ -163,50 +177,71 @@ static int to_nothing(struct job *job, struct err *err)
 		       job_console(job));
 }
 
-static int to_previous(struct job *job, const json_t *previous, struct err *err)
+/* What was live. When its tag was moved by our push, its image is there still, by its digest. */
+static json_t *goal_of(const struct job *job, const json_t *wish)
 {
-	json_auto json_t *live = shape_live(job->service), *wish = wish_of(job);
-	json_auto json_t *change = shape_change(live, previous), *answer = NULL;
+	const json_t *previous = json_object_get(job->memo, "previous");
+	const char *digest = job_recall(job, "before-digest");
+	json_t *goal = previous ? json_deep_copy(previous) : NULL;
 
-	if (json_object_size(change) == 0 && !shape_same_source(previous, wish))
+	if (goal && digest && shape_same_source(previous, wish))
+		json_object_set_new(json_at(goal, "SourceConfiguration.ImageRepository"),
+				    "ImageIdentifier", json_string(digest));
+	return goal;
+}
+
+static int send_back(struct job *job, const json_t *goal, json_t *change, struct err *err)
+{
+	int result;
+
+	job_say(job, "going back to %s", shape_runs(goal));
+	json_object_set_new(change, "ServiceArn", json_string(job->arn));
+	job_note(job, "lost", NULL);
+	result = submit_change(job, "UPDATE_SERVICE", change, err);
+	if (result == SUBMIT_AGAIN)
+		return err_set(err, ERR_TRANSIENT, 0, "App Runner took no change");
+	if (result)
+		return -1;
+	job_note(job, "undoing", "true");
+	job_save(job);
+	return follow(job, goal, err);
+}
+
+static int to_previous(struct job *job, const json_t *wish, const json_t *goal, struct err *err)
+{
+	bool went_live = text_same(job_recall(job, "status"), "SUCCEEDED");
+	json_auto json_t *live = shape_live(job->service), *change = shape_change(live, goal);
+
+	if (json_object_size(change) == 0 && (!went_live || !shape_same_source(goal, wish)))
 		return 0;
 	if (!shape_same_source(live, wish)) {
 		job_say(job, "the service runs %s by now, which isn't ours to take back",
 			shape_runs(live));
 		return 0;
 	}
-	if (json_object_size(change) == 0)
-		return err_set(
-			err, ERR_REMOTE, 0,
-			"the version before had the same image name, %s: App Runner can't be "
-			"told to go back to it; push the old image again, and deploy",
-			shape_runs(previous));
-	job_say(job, "going back to %s", shape_runs(previous));
-	json_object_set_new(change, "ServiceArn", json_string(job->arn));
-	job_note(job, "lost", NULL);
-	if (submit_change(job, "UPDATE_SERVICE", json_incref(change), err))
-		return err->kind == ERR_NONE
-			       ? err_set(err, ERR_TRANSIENT, 0, "App Runner took no change")
-			       : -1;
-	job_note(job, "undoing", "true");
-	job_save(job);
-	return follow(job, previous, err);
+	if (json_object_size(change) > 0)
+		return send_back(job, goal, take(change), err);
+	return err_set(
+		err, ERR_REMOTE, 0,
+		"the version before had the same image name, %s: App Runner can't be told to "
+		"go back to it; push the old image again, and deploy",
+		shape_runs(goal));
 }
 
 static int rollback(struct job *job, struct err *err)
 {
-	json_t *previous = json_object_get(job->memo, "previous");
+	json_auto json_t *wish = wish_of(job), *goal = goal_of(job, wish);
 
 	job->deadline = later(job, ROLLBACK_SECONDS);
 	if (job_recall(job, "undoing"))
-		return follow(job, previous, err);
+		return follow(job, goal, err);
 	if (!job_recall(job, "sent"))
 		return 0;
 	if (api_find(job, err) || submit_wait(job, err))
 		return -1;
 	if (!job->service)
 		return 0;
-	return previous ? to_previous(job, previous, err) : to_nothing(job, err);
+	return goal ? to_previous(job, wish, goal, err) : to_nothing(job, err);
 }
 
 int app_runner_rollback(struct deploy *deploy, struct err *err)
