@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
 
 sys.path += [os.path.join(os.path.dirname(__file__), "..", "..", "e2e")]
 import harness as h
@@ -20,8 +22,9 @@ class Run:
     """How one ended: status, state, outputs, text (all that was said), calls (what AWS was asked), seconds."""
 
     def __init__(self, status, text, outputs, calls, seconds):
-        self.status, self.text, self.outputs, self.calls, self.seconds = status, text, outputs, calls, seconds
+        self.status, self.raw, self.outputs, self.calls, self.seconds = status, text, outputs, calls, seconds
         self.state = outputs.get("state", "")
+        self.text = re.sub("^::.*\n", "", text, flags=re.M)
 
     def __str__(self):
         return f"exit {self.status}, state {self.state}, {self.seconds:.1f} s, {' '.join(self.calls)}\n{self.text}"
@@ -31,7 +34,7 @@ def read_outputs(path):
     if not os.path.exists(path):
         return {}
     with open(path, encoding="utf-8") as f:
-        return dict((m[0], m[2]) for m in re.findall(r"^([\w-]+)<<(\w+)\n(.*?)\n\2$", f.read(), re.M | re.S))
+        return {m[0]: m[2] for m in re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", f.read(), re.M | re.S)}
 
 
 class App:
@@ -41,7 +44,7 @@ class App:
         self.aws = aws
         self.base = h.folder()
         self.target, self.settings = target, settings
-        self.service = {"health": {"path": "/", "timeout": "5s", "settle": "0s"}, **service}
+        self.service = {"health": {"path": "/", "timeout": "1s", "settle": "0s"}, **service}
         self.number = 0
 
     def write(self, settings=None, **service):
@@ -62,6 +65,7 @@ class App:
 
     def start(self, *words, env=None, **more):
         given = self.environment(env, **more)
+        h.write(given["GITHUB_OUTPUT"], "")
         process = subprocess.Popen(
             [SLIPWAY, *(words or ["action"])], cwd=self.base + "/app", env=given, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
@@ -88,6 +92,31 @@ class App:
     def check(self, settings=None, service=None):
         self.write(settings, **(service or {}))
         return self.end(self.start("check", "slipway.yml"))
+
+
+def lanes(work, count=3):
+    """Do all of `work`, functions of a stand-in, in a few lanes at once. Each lane has a stand-in of its own."""
+    queue = list(work)
+
+    def lane():
+        aws = standin.Aws()
+        while queue:
+            try:
+                one = queue.pop(0)
+            except IndexError:
+                break
+            try:
+                one(aws)
+            except Exception:
+                h.ok(False, getattr(one, "__name__", "a test"), traceback.format_exc())
+        h.same(aws.wrong(), [], "the stand-in made no mistake")
+        aws.stop()
+
+    threads = [threading.Thread(target=lane) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def verdict(run, status, state, text, name):
