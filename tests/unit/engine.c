@@ -258,7 +258,7 @@ static const struct built builds[] = {
 	 ERR_NONE, ID, "Successfully"},
 	{"words of the author's aren't the engine's",
 	 "{\"stream\":\"Successfully built deadbeef\\n\"}{\"aux\":{\"ID\":\"" ID "\"}}", 200,
-	 ERR_NONE, ID, "deadbeef"},
+	 ERR_NONE, ID, "Successfully built deadbeef|"},
 	{"a step that fails",
 	 "{\"stream\":\"half\"}{\"errorDetail\":{\"code\":1,\"message\":\"returned 1\"},\"error\":"
 	 "\"returned 1\"}",
