@@ -155,6 +155,7 @@ int act_prepare(struct act *act, const struct setup *setup, struct err *err)
 	snprintf(began, sizeof began, "%lld", (long long)act->began);
 	if (state
 	    && (command_files_set(state, "data", data, err)
+		|| command_files_set(state, "sibling", act->place.sibling ? "yes" : "", err)
 		|| command_files_set(state, "notes", act->notes, err)
 		|| command_files_set(state, "began", began, err)))
 		workflow_say(act->workflow, "warning: %s: the post step can't tidy up", err->text);

@@ -10,6 +10,7 @@ struct action_settings {
 	const char *config, *service, *environment;
 	const char *target, *settings;
 	const char *token;
+	const char *data; /* of the sibling */
 	bool dry_run, allow_forks;
 	int64_t wait_timeout; /* seconds; 0: no limit */
 };

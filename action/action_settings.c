@@ -3,10 +3,18 @@
 
 #include "action/action.h"
 #include "action/inputs.h"
+#include "action/workplace.h"
 #include "base/json.h"
 
 /* What the runner fills in by itself, so that nobody has to. */
 #define JOB_TOKEN "${{ github.token }}"
+
+static int is_folder(const char *text, struct err *err)
+{
+	if (*text == '/' && text[1] && !strstr(text, "/../") && !strchr(text, ':'))
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "expected an absolute path, found '%.100s'", text);
+}
 
 const struct field action_inputs[] = {
 	{
@@ -64,6 +72,15 @@ const struct field action_inputs[] = {
 		.fallback = "0",
 		.help = "How long all of it may take (`90`, `15m`, `2h`); then it is stopped and "
 			"rolled back. 0: as long as the job may.",
+	},
+	{
+		.name = "data",
+		.type = FIELD_TEXT,
+		.at = offsetof(struct action_settings, data),
+		.fallback = WORKPLACE_SIBLING_DATA,
+		.valid = is_folder,
+		.help = "For target server: the folder of the runner's machine that keeps what is "
+			"served, from one job to the next.",
 	},
 	{
 		.name = "allow-forks",

@@ -131,6 +131,19 @@ static int finish(struct act *act, const struct call *call, struct err *err)
 	return status == 1 ? 0 : status;
 }
 
+/* The data folder is one of the machine's: only the sibling's container has it. */
+static int finish_beside(struct act *act, struct err *err)
+{
+	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT("inputs");
+
+	act->notes = NULL;
+	act->place.passing = false;
+	if (action_settings_read(&act->settings, act->arena, &mistakes, err))
+		return -1;
+	respawn_tidy(act);
+	return respawn(act, "post", err);
+}
+
 static int post(const struct call *call, struct err *err)
 {
 	const char *data = inputs_variable("STATE_data"), *began = inputs_variable("STATE_began");
@@ -147,12 +160,8 @@ static int post(const struct call *call, struct err *err)
 	if (!data || !act.notes) {
 		workflow_say(act.workflow, "nothing is left to do");
 		status = 0;
-	} else if (act.place.contained && !act.place.sibling
-		   && strcmp(data, WORKPLACE_SIBLING_DATA) == 0) {
-		act.notes = NULL;
-		act.place.passing = false;
-		respawn_tidy(&act);
-		status = respawn(&act, "post", err);
+	} else if (act.place.contained && !act.place.sibling && inputs_variable("STATE_sibling")) {
+		status = finish_beside(&act, err);
 	} else {
 		status = finish(&act, call, err);
 	}

@@ -63,7 +63,8 @@ static const char *const *env_of(const json_t *self, struct arena *arena)
 	return env;
 }
 
-static size_t mounts_of(const json_t *self, struct engine_mount *mounts, struct arena *arena)
+static size_t mounts_of(const json_t *self, struct engine_mount *mounts, const char *data,
+			struct arena *arena)
 {
 	size_t count = 0, i;
 	json_t *one;
@@ -73,16 +74,14 @@ static size_t mounts_of(const json_t *self, struct engine_mount *mounts, struct 
 		const char *source = json_text(one, "Source");
 		const char *target = json_text(one, "Destination");
 
-		if (!source || !target || count == MOST_MOUNTS - 1
-		    || strcmp(target, WORKPLACE_SIBLING_DATA) == 0)
+		if (!source || !target || count == MOST_MOUNTS - 1 || strcmp(target, data) == 0)
 			continue;
 		mounts[count++] = (struct engine_mount){
 			.source = arena_strdup(arena, source),
 			.target = arena_strdup(arena, target),
 			.read_only = !json_is_true(json_object_get(one, "RW"))};
 	}
-	mounts[count++] = (struct engine_mount){.source = WORKPLACE_SIBLING_DATA,
-						.target = WORKPLACE_SIBLING_DATA};
+	mounts[count++] = (struct engine_mount){.source = data, .target = data, .make = true};
 	return count;
 }
 
@@ -117,7 +116,7 @@ static int create(struct sibling *sibling, const char *command, struct err *err)
 	container.image = json_text(json, "Image");
 	container.workdir = json_text(json, "Config.WorkingDir");
 	container.env = env_of(json, arena);
-	container.mount_count = mounts_of(json, mounts, arena);
+	container.mount_count = mounts_of(json, mounts, sibling->act->settings.data, arena);
 	return engine_create(sibling->engine, &container, arena, &sibling->id, err);
 }
 
@@ -130,7 +129,8 @@ static int run(struct sibling *sibling, const char *command, struct err *err)
 		return -1;
 	workflow_say(sibling->act->workflow,
 		     "what serves from this machine can't end with this container: going on in one "
-		     "beside it, with " WORKPLACE_SIBLING_DATA " of the machine");
+		     "beside it, with %s of the machine",
+		     sibling->act->settings.data);
 	workflow_pause(sibling->act->workflow);
 	result = engine_follow(sibling->engine, sibling->id, LONGEST, &status, err);
 	if (engine_remove(sibling->signals, sibling->id, &ignored))

@@ -42,7 +42,9 @@ static int choose_data(struct workplace *out, const char *data, struct arena *ar
 	if (data)
 		return 0;
 	if (out->sibling) {
-		out->data = WORKPLACE_SIBLING_DATA;
+		out->data = inputs_action("data");
+		if (!out->data)
+			out->data = WORKPLACE_SIBLING_DATA;
 		return 0;
 	}
 	if (!out->contained || !out->temp)

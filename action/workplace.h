@@ -22,7 +22,7 @@ struct workplace {
 	bool debug;
 };
 
-/** Where the sibling keeps what serves, on the host and in the container. */
+/** Where the sibling keeps what serves, on the host and in the container, when nobody says. */
 #define WORKPLACE_SIBLING_DATA "/var/lib/slipway"
 
 /** `data`: as an earlier step of ours chose it; NULL: choose one. All in the arena. */

@@ -87,6 +87,7 @@ int engine_save(struct engine *engine, const char *image, int fd, struct err *er
 struct engine_mount {
 	const char *source, *target; /* a path of the engine's own machine; where it is seen */
 	bool read_only;
+	bool make; /* the source, a folder of root's, when it isn't there; no ':' in either path */
 };
 
 struct engine_container {

@@ -66,9 +66,27 @@ static json_t *mounts(const struct engine_container *container)
 	for (size_t i = 0; i < container->mount_count; i++) {
 		const struct engine_mount *mount = &container->mounts[i];
 
+		if (mount->make)
+			continue;
 		json_array_append_new(json, json_pack("{s:s, s:s, s:s, s:b}", "Type", "bind",
 						      "Source", mount->source, "Target",
 						      mount->target, "ReadOnly", mount->read_only));
+	}
+	return json;
+}
+
+/* The older way to say a mount: with it the engine makes a source that isn't there. */
+static json_t *binds(const struct engine_container *container)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct engine_mount *mount = &container->mounts[i];
+		autofree char *bind = xprintf("%s:%s%s", mount->source, mount->target,
+					      mount->read_only ? ":ro" : "");
+
+		if (mount->make)
+			json_array_append_new(json, json_string(bind));
 	}
 	return json;
 }
@@ -86,6 +104,7 @@ static json_t *host_settings(const struct engine_container *container, const cha
 	char host_port[16];
 
 	set(json, "Mounts", mounts(container));
+	set(json, "Binds", binds(container));
 	set(json, "NetworkMode", text(container->network));
 	if (container->restart)
 		set(json, "RestartPolicy", json_pack("{s:s}", "Name", container->restart));
