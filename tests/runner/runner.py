@@ -46,7 +46,8 @@ import expressions
 import oidc
 import workflow as files
 
-FILES = (("path", "add_path_"), ("env", "set_env_"), ("step_summary", "step_summary_"), ("state", "save_state_"), ("output", "set_output_"))
+FILES = (("path", "add_path_"), ("env", "set_env_"), ("step_summary", "step_summary_"), ("state", "save_state_"), ("output", "set_output_"),
+         ("artifacts", "artifacts_"), ("artifacts_list", "artifacts_list_"))
 GITHUB_KEYS = """action_path action_ref action_repository action actor actor_id api_url artifacts artifacts_list base_ref env event_name event_path
     graphql_url head_ref job output path ref_name ref_protected ref_type ref repository repository_id repository_owner repository_owner_id
     retention_days run_attempt run_id run_number server_url sha state step_summary triggering_actor workflow workflow_ref workflow_sha
@@ -499,8 +500,8 @@ class Step:
         self.files = {}
         for key, prefix in FILES:
             self.files[key] = os.path.join(self.job.temp, "_runner_file_commands", prefix + suffix)
-            with open(self.files[key], "w", encoding="utf-8"):
-                pass
+            with open(self.files[key], "w", encoding="utf-8") as f:
+                f.write('{"version":1,"subjects":[]}' if key == "artifacts_list" else "")
             os.chmod(self.files[key], 0o644)
             self.runner.own(self.files[key])
         path = self.job.contexts["github"]["event_path"]
@@ -550,6 +551,13 @@ class Step:
 
     def take_output(self, log, _stage, path):
         log.outputs.update(commands.parse_pairs(self.read(path)))
+
+    def take_artifacts(self, log, _stage, path):
+        if os.stat(path).st_size:
+            log.tell_debug("artifacts are ignored: the server's flag for them is off")
+
+    def take_artifacts_list(self, _log, _stage, _path):
+        """Read-only: what a step writes there is lost."""
 
     # --- what a step does ---
 
