@@ -1,5 +1,6 @@
 #include "image/blob.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -118,6 +119,7 @@ static struct talk_request next_request(struct upload *upload, bool *last)
 	struct talk_request request = {
 		.method = "PUT", .url = upload->location, .type = "application/octet-stream"};
 
+	assert(upload->location);
 	*last = upload->piece == 0 || upload->whole || size <= upload->piece;
 	if (*last) {
 		request.url = arena_printf(arena, "%s%cdigest=sha256%%3A%s", upload->location,

@@ -21,8 +21,10 @@
 
 static void digest_text(const uint8_t bytes[SHA256_SIZE], char out[DIGEST_SIZE])
 {
-	memcpy(out, "sha256:", 7);
-	hex_encode(bytes, SHA256_SIZE, out + 7);
+	char hex[SHA256_HEX_SIZE];
+
+	hex_encode(bytes, SHA256_SIZE, hex);
+	snprintf(out, DIGEST_SIZE, "sha256:%s", hex);
 }
 
 void digest_of(const void *bytes, size_t size, char out[DIGEST_SIZE])
@@ -184,7 +186,7 @@ int layer_pack(struct layer *out, int fd, int64_t offset, int64_t size, const ch
 	       layer_tick *tick, void *self, struct err *err)
 {
 	struct packing packing = {.layer = out};
-	enum layer_form form;
+	enum layer_form form = LAYER_TAR;
 	int status;
 
 	*out = (struct layer){.fd = -1, .file = -1};
