@@ -10,7 +10,7 @@
 
 Settings: location ("absolute", "relative", "query", "bare"), resume (how an interrupted upload is taken up: True, False:
 its rest is refused, "stale": what came later is dropped and Range stands still, as ECR does), largest (of one request's body), mount (does it), immutable (tags),
-digest (what the answer to a manifest says instead), silent (it says no digest), upload_host (another registry object that
+digest, blob_digest (what the answer to a manifest or a blob says instead), silent (it says no digest), upload_host (another registry object that
 takes the bytes).
 """
 import atexit
@@ -184,7 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             registry.home.blobs[digest] = registry.blobs[digest]
         if fault and fault.get("cut_after"):
             return self.reset()
-        return self.answer(201, Location=f"/v2/x/blobs/{digest}", Docker_Content_Digest=digest)
+        return self.answer(201, Location=f"/v2/x/blobs/{digest}", Docker_Content_Digest=registry.blob_digest or digest)
 
     def begin(self, registry, path, query):
         self.body()
@@ -210,7 +210,7 @@ class Registry:
         self.auth, self.lock = auth, threading.Lock()
         self.location, self.resume, self.mount, self.largest = "absolute", True, False, 0
         self.immutable = self.silent = self.corrupt = self.upload_only = False
-        self.digest = self.upload_host = self.blob_host = self.home = self.scopes = self.realm = None
+        self.digest = self.blob_digest = self.upload_host = self.blob_host = self.home = self.scopes = self.realm = None
         self.requests, self.faults, self.tokens = [], [], []
         self.blobs, self.manifests, self.uploads = {}, {}, {}
         for name, value in settings.items():

@@ -196,7 +196,7 @@ h.same(run("platforms", registry.host, tag="many").get("platforms"), ["linux/arm
 def pushed_through(name, setup, auth="basic", want=True, archive=image, **more):
     """The registry and the answer of a push that meets what `setup` prepares."""
     settings = {k: more.pop(k) for k in list(more) if hasattr(oci.Registry, k) or k in (
-        "resume", "largest", "immutable", "digest", "location", "mount", "corrupt", "upload_host", "blob_host")}
+        "resume", "largest", "immutable", "digest", "blob_digest", "location", "mount", "corrupt", "upload_host", "blob_host")}
     there = oci.Registry(auth, **settings)
     setup(there)
     answer = run(host=there.host, archive=archive, **more)
@@ -239,6 +239,8 @@ there, told = pushed_through("other bytes than were sent", lambda r: None, want=
 h.has(told.get("error"), "DIGEST_INVALID", "other bytes than were sent: said so")
 there, told = pushed_through("aws edge 50: digest mismatch of the manifest", lambda r: None, want=False, digest=sha(b"x"))
 h.has(told.get("error"), "expected sha256:", "digest mismatch: says what was expected")
+there, told = pushed_through("digest mismatch of a blob", lambda r: None, want=False, blob_digest=sha(b"x"))
+h.same(told.get("kind"), "remote", "digest mismatch of a blob: refused")
 there, told = pushed_through("no such repository", lambda r: r.fault("POST", "/uploads/", status=404, code="NAME_UNKNOWN"),
                              want=False)
 h.same(told.get("kind"), "absent", "no such repository: ERR_ABSENT")
