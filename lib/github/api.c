@@ -53,6 +53,11 @@ void github_be_patient(struct github *github, const struct github_patience *pati
 	github->patience = patience ? *patience : (struct github_patience){0};
 }
 
+int64_t github_retry_after(const struct github *github)
+{
+	return github->retry_after;
+}
+
 bool github_is_app(const struct github *github)
 {
 	return !github->token && github->app_id && github->app_key;
@@ -110,7 +115,7 @@ int github_send(struct github *github, const struct github_call *call, struct gi
 	*out = (struct github_answer){0};
 	if (!ask.path)
 		return -1;
-	github->retry_after = 0;
+
 	rc = call->as_app ? github_exchange_as_app(github, &ask, &response, err)
 			  : github_exchange_as(github, call->repository, &ask, &response, err);
 	out->retry_after = github->retry_after;

@@ -40,6 +40,10 @@ struct github_patience {
 /** For all calls from now on; copied. NULL: the usual again. */
 void github_be_patient(struct github *github, const struct github_patience *patience);
 
+/** Seconds until another try makes sense, as GitHub said when the last call failed; 0: it didn't.
+ */
+int64_t github_retry_after(const struct github *github);
+
 /** Has it any login at all? */
 bool github_has_login(const struct github *github);
 /** … and is that an App's, which alone may make check runs and read its own hook's deliveries? */

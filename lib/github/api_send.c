@@ -130,6 +130,12 @@ static bool is_read(const struct ask *ask)
 	return text_same(ask->method, "GET");
 }
 
+/* Does the same, sent twice, change no more than sent once? */
+static bool may_be_repeated(const struct ask *ask)
+{
+	return is_read(ask) || text_same(ask->method, "PATCH") || ask->repeat;
+}
+
 /* Seconds until the deadline, rounded up; 0 when it is past. */
 static int64_t time_left(const struct github *github)
 {
@@ -179,6 +185,7 @@ static int send_once(struct github *github, const struct ask *ask, const char *a
 		.response_limit = ask->limit,
 		.response_file = ask->file,
 		.redirects = is_read(ask) ? 5 : 0,
+		.once = !may_be_repeated(ask),
 		.tick = github->patience.tick,
 		.self = github->patience.self,
 	};
@@ -249,8 +256,7 @@ static bool may_repeat(const struct ask *ask, bool limited, const struct err *er
 {
 	if (limited)
 		return true;
-	return err->kind == ERR_TRANSIENT
-	       && (is_read(ask) || text_same(ask->method, "PATCH") || ask->repeat);
+	return err->kind == ERR_TRANSIENT && may_be_repeated(ask);
 }
 
 static int64_t wait_limit(const struct github *github)
@@ -266,6 +272,7 @@ int github_exchange(struct github *github, const struct ask *ask, const char *au
 {
 	int64_t waited = 0, wait;
 
+	github->retry_after = 0;
 	if (check_api(github, err) < 0 || check_patience(github, ask, err) < 0)
 		return -1;
 	for (int attempt = 0;; attempt++) {

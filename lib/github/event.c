@@ -376,6 +376,7 @@ static int read_deployment(const struct reading *reading)
 	    || read_text(reading, "deployment.task", &label_rule, &task) < 0
 	    || look(reading, "deployment.payload", &payload) < 0)
 		return -1;
+	event->deployment = json_integer_at(reading->payload, "deployment.id", 0);
 	if (!text_same(event->action, "created"))
 		return unfit(reading, "only a deployment's creation deploys");
 	if (json_is_object(payload) && json_object_get(payload, "slipway"))

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -36,6 +37,7 @@ struct event {
 	const char *conclusion, *cause; /* workflow_run: conclusion and the event that started it */
 	const char *workflow;           /* workflow_run: its name */
 	const char *environment;        /* deployment: what it names */
+	int64_t deployment;             /* deployment: its id; 0 */
 	const char *package, *package_tag; /* registry_package: name; tag may be NULL */
 	const char *const *paths; /* push: changed files, NULL-ended; valid if paths_known */
 	bool paths_known;         /* false: truncated, or the payload lists none */
