@@ -193,9 +193,10 @@ static int run_role(const struct settings *settings, const struct options *optio
 	confine_memory(); /* builds run as our user */
 	if (options->supervisor && role_stay_under(options->supervisor, &err) < 0)
 		return fail(&err);
-	ended = strcmp(role, "listener") == 0 ? listener_main(settings, &err)
-		: strcmp(role, "router") == 0 ? router_main(settings, &err)
-					      : worker_main(settings, role, &err);
+	ended = strcmp(role, "listener") == 0  ? listener_main(settings, &err)
+		: strcmp(role, "router") == 0  ? router_main(settings, &err)
+		: strcmp(role, "courier") == 0 ? courier_main(settings, &err)
+					       : worker_main(settings, role, &err);
 	if (ended < 0)
 		log_error("the role ends", "error", err.text);
 	return ended < 0 ? EXIT_FAILED : EXIT_DONE;

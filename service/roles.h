@@ -2,6 +2,7 @@
 #define SERVICE_ROLES_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "service/settings.h"
 
@@ -14,6 +15,7 @@
  *   listener    webhook secrets, API tokens,     the App key or token, deploy secrets, children
  *               the port, the store
  *   router      the App key or token, the store  a listening socket, webhook and deploy secrets
+ *   courier     the App key or token, the store  a listening socket, webhook and deploy secrets
  *   worker      deploy secrets, the App key or   a listening socket, webhook secrets
  *               token, the store
  *
@@ -48,6 +50,10 @@ int supervisor_main(const struct settings *settings, struct err *err) MUST_CHECK
  * again. */
 int listener_main(const struct settings *settings, struct err *err) MUST_CHECK;
 int router_main(const struct settings *settings, struct err *err) MUST_CHECK;
+int courier_main(const struct settings *settings, struct err *err) MUST_CHECK;
+
+/** Do the settings give the courier anything to do? */
+bool courier_is_wanted(const struct settings *settings);
 
 /** Takes deployments one at a time; returns after one that ran, so that its memory goes with the
  * process. */

@@ -221,22 +221,29 @@ static const char *repository_name(const struct job *job)
 	return job->repository ? job->repository->name : job->event.repository;
 }
 
+/* One that didn't come by itself says so. */
+static const char *reason(const struct job *job, const char *why)
+{
+	if (job->delivery.secret >= 0)
+		return why;
+	return arena_printf(job->arena, "fetched from GitHub; %s", why ? why : "");
+}
+
 static int route(struct job *job, struct err *err)
 {
 	struct store *store = job->router->store;
 	const struct selection *selection = &job->selection;
+	const char *why = reason(job, selection->why);
 	size_t made = 0;
 	char count[24];
 
 	if (store->route(store, job->delivery.guid, repository_name(job), selection->orders,
-			 selection->count, selection->why, clock_now(job->router->clock), &made,
-			 err)
+			 selection->count, why, clock_now(job->router->clock), &made, err)
 	    < 0)
 		return err_within(err, "route delivery %s", job->delivery.guid);
 	snprintf(count, sizeof count, "%zu", made);
 	log_info("delivery routed", "guid", job->delivery.guid, "event", job->delivery.event,
-		 "repository", repository_name(job), "deployments", count, "reason",
-		 selection->why);
+		 "repository", repository_name(job), "deployments", count, "reason", why);
 	return 0;
 }
 
@@ -244,6 +251,7 @@ static int give_up(struct job *job, const char *why, struct err *err)
 {
 	struct store *store = job->router->store;
 
+	why = reason(job, why);
 	log_warn("delivery can't be routed", "guid", job->delivery.guid, "event",
 		 job->delivery.event, "repository", repository_name(job), "reason", why);
 	if (store->give_up(store, job->delivery.guid, repository_name(job), why, err) < 0)

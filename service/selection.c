@@ -277,6 +277,21 @@ static const char *explain(struct selecting *self)
 			    text.size > REASON_LIMIT ? "…" : "");
 }
 
+/* GitHub's own deployment waits for news of it; two can't share one. */
+static void note_asked(struct selecting *self)
+{
+	int64_t asked = self->input->event->deployment;
+	json_auto json_t *cause = NULL;
+	cleanup(buf_free) struct buf text = BUF_INIT(4096);
+
+	if (asked <= 0 || self->out->count != 1)
+		return;
+	cause = json_pack("{s:s, s:I}", "delivery", self->input->guid, "github_deployment",
+			  (json_int_t)asked);
+	buf_add_json(&text, cause);
+	self->out->orders[0].cause = arena_strdup(self->arena, buf_text(&text));
+}
+
 int selection_make(struct selection *out, const struct selection_input *input, struct arena *arena,
 		   struct err *err)
 {
@@ -296,6 +311,7 @@ int selection_make(struct selection *out, const struct selection_input *input, s
 		rc = consider_all(&self, err);
 	if (rc == 0)
 		out->why = explain(&self);
+	note_asked(&self);
 	buf_free(&self.deploys);
 	buf_free(&self.unchanged);
 	buf_free(&self.newer);

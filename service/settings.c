@@ -88,6 +88,101 @@ static void finish_github(struct reading *reading)
 		github->api = arena_memdup(reading->arena, github->api, strlen(github->api) - 1);
 }
 
+static bool list_has(const char *const *list, const char *word)
+{
+	for (; list && *list; list++)
+		if (text_same(*list, word))
+			return true;
+	return false;
+}
+
+bool settings_has_login(const struct settings *settings)
+{
+	const struct settings_github *github = settings->github;
+
+	return github->app || github->token.text || github->token.file;
+}
+
+bool settings_reports(const struct settings *settings, const char *how)
+{
+	const char *const *report = settings->github->report;
+
+	if (!settings_has_login(settings))
+		return false;
+	return report ? list_has(report, how) : !text_same(how, "checks");
+}
+
+const char *const *settings_deliveries(const struct settings *settings, struct arena *arena)
+{
+	static const char *const app[] = {"app", NULL}, *const none[] = {NULL};
+	const struct settings_repository *repositories = settings->repositories.items;
+	const struct settings_github *github = settings->github;
+	const char **list;
+
+	if (!settings_has_login(settings) || list_has(github->deliveries, "none"))
+		return none;
+	if (github->deliveries)
+		return github->deliveries;
+	if (settings->listen && settings->hooks.count == 0)
+		return none; /* nobody expects any */
+	if (github->app)
+		return app;
+	list = arena_alloc(arena, (settings->repositories.count + 1) * sizeof *list);
+	for (size_t i = 0; i < settings->repositories.count; i++)
+		list[i] = arena_printf(arena, "repos/%s", repositories[i].name);
+	return list;
+}
+
+/* What is told and fetched needs somebody to be logged in as, and some of it an App. */
+static void check_dealings(struct reading *reading)
+{
+	const struct settings_github *github = reading->settings->github;
+	bool login = settings_has_login(reading->settings);
+
+	if (github->report && !list_has(github->report, "none") && !login)
+		mistakes_add(reading->mistakes, "/github/report",
+			     "'report': expected 'app' or 'token' beside it: GitHub takes nothing "
+			     "from strangers");
+	if (list_has(github->report, "checks") && login && !github->app)
+		mistakes_add(reading->mistakes, "/github/report",
+			     "'checks' can be made by an App only; expected 'app', or 'statuses' "
+			     "instead");
+	if (list_has(github->report, "none") && github->report[1])
+		mistakes_add(reading->mistakes, "/github/report",
+			     "'none' with others beside it; expected it alone");
+	if (github->deliveries && !list_has(github->deliveries, "none") && !login)
+		mistakes_add(reading->mistakes, "/github/deliveries",
+			     "'deliveries': expected 'app' or 'token' beside it: GitHub shows them "
+			     "to nobody else");
+	if (list_has(github->deliveries, "app") && login && !github->app)
+		mistakes_add(reading->mistakes, "/github/deliveries",
+			     "'app': there is no 'github: {app: …}'; expected repos/OWNER/NAME");
+}
+
+/* Without a port nothing can come in: whatever would is a misunderstanding. */
+static void check_closed(struct reading *reading, json_t *json)
+{
+	struct settings *settings = reading->settings;
+	cleanup(arena_freep) struct arena *arena = arena_new();
+	static const char *const open[] = {"hooks", "tokens", "anonymous"};
+
+	if (!text_same(settings->listen, "none"))
+		return;
+	settings->listen = NULL;
+	for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+		autofree char *at = yaml_pointer("", open[i]);
+
+		if (json_object_get(json, open[i]))
+			mistakes_add_key(reading->mistakes, at,
+					 "'%s' means nothing with 'listen: none': nobody can call",
+					 open[i]);
+	}
+	if (!*settings_deliveries(settings, arena))
+		mistakes_add(reading->mistakes, "/listen",
+			     "'listen: none' needs 'github: {deliveries: …}' and a login there, or "
+			     "nobody could ask for a deployment");
+}
+
 /* Which of a rule's filters mean something for its event (architecture: nothing is ignored
  * silently). */
 static void check_filters(struct reading *reading, const struct settings_rule *rule, json_t *json,
@@ -262,7 +357,9 @@ static void read_settings(struct reading *reading, json_t *json)
 	text.settings.warnings = reading->settings->warnings;
 	*reading->settings = text.settings;
 	reading->settings->data = without_end(text.settings.data, reading->arena);
-	if (!json_object_get(json, "hooks") && !json_object_get(json, "tokens"))
+	reading->settings->url = without_end(text.settings.url, reading->arena);
+	if (!json_object_get(json, "hooks") && !json_object_get(json, "tokens")
+	    && !text_same(text.settings.listen, "none"))
 		mistakes_add(reading->mistakes, "",
 			     "there are neither 'hooks' nor 'tokens', so nobody could ask for a "
 			     "deployment");
@@ -270,6 +367,8 @@ static void read_settings(struct reading *reading, json_t *json)
 	check_tokens(reading);
 	finish_github(reading);
 	finish_repositories(reading, &text.repositories, json_object_get(json, "repositories"));
+	check_dealings(reading);
+	check_closed(reading, json);
 }
 
 /* With `files`, secrets' files are looked at too. */

@@ -28,8 +28,13 @@ struct settings_app {
 
 struct settings_github {
 	const char *api;
-	struct settings_app *app; /* NULL */
-	struct secret token;      /* both members NULL: none */
+	struct settings_app *app;      /* NULL */
+	struct secret token;           /* both members NULL: none */
+	const char *const *report;     /* as what GitHub is told: deployments, statuses, checks;
+					  none. NULL: the usual */
+	const char *const *deliveries; /* whose deliveries are looked through: app,
+					  repos/OWNER/NAME, …; none. NULL: the usual */
+	int64_t poll;                  /* seconds from one look to the next */
 };
 
 /** One rule of a repository's `deploy:`. */
@@ -61,7 +66,9 @@ struct settings_value {
 };
 
 struct settings {
-	const char *listen, *data, *store;
+	const char *listen; /* NULL: nowhere */
+	const char *url;    /* where people reach it, without a '/' at its end; NULL */
+	const char *data, *store;
 	struct field_array hooks, tokens;
 	const char *const *anonymous;
 	struct settings_github *github; /* never NULL after loading */
@@ -86,6 +93,15 @@ int settings_load(struct settings **out, const char *path, struct arena *arena,
 /** The repository of that name, or NULL. */
 const struct settings_repository *settings_repository(const struct settings *settings,
 						      const char *name);
+
+/** Is there a login, so that GitHub can be told something and asked for what was missed? */
+bool settings_has_login(const struct settings *settings);
+
+/** Is GitHub told that way ("statuses")? */
+bool settings_reports(const struct settings *settings, const char *how);
+
+/** Whose deliveries are looked through, in the arena; NULL-ended and never NULL. */
+const char *const *settings_deliveries(const struct settings *settings, struct arena *arena);
 
 /** The store's URL: sqlite in the data folder, or as given. */
 const char *settings_store(const struct settings *settings, struct arena *arena);

@@ -1,13 +1,11 @@
 #include "service/settings_fields.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "net/url.h"
+#include "service/settings_valid.h"
 
 const char *const settings_rule_events[] = {
 	"push", "release", "workflow_run", "deployment", "registry_package", NULL,
@@ -15,213 +13,8 @@ const char *const settings_rule_events[] = {
 static const char *const rights[] = {"read", "metrics", "redeploy", "rollback", NULL};
 static const char *const open_rights[] = {"read", "metrics", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const reports[] = {"deployments", "statuses", "checks", "none", NULL};
 static const char *const sources[] = {"github", NULL};
-
-/* ip:port or [ip6]:port; names are refused, because what they mean can change under a running
- * server. */
-static int valid_listen(const char *text, struct err *err)
-{
-	const char *colon = strrchr(text, ':');
-	unsigned char parsed[16];
-	char host[64] = "";
-	struct err why = ERR_INIT;
-	int64_t port;
-	size_t size = colon ? (size_t)(colon - text) : 0;
-	bool bracketed = size > 2 && text[0] == '[' && text[size - 1] == ']';
-
-	if (size > 0 && size < sizeof host)
-		memcpy(host, text + bracketed, size - (bracketed ? 2 : 0));
-	if (inet_pton(bracketed ? AF_INET6 : AF_INET, host, parsed) == 1
-	    && text_number(colon + 1, 0, 65535, &port, &why) == 0)
-		return 0;
-	return err_set(
-		err, ERR_USAGE, 0,
-		"expected an address and a port such as 127.0.0.1:8080 or [::1]:8080 (no host "
-		"names), found '%.80s'",
-		text);
-}
-
-static bool has_control(const char *text)
-{
-	while (*text && !iscntrl((unsigned char)*text))
-		text++;
-	return *text;
-}
-
-static bool climbs(const char *path)
-{
-	for (; *path; path += *path == '/') {
-		size_t size = strcspn(path, "/");
-
-		if (size == 2 && path[0] == '.' && path[1] == '.')
-			return true;
-		path += size;
-	}
-	return false;
-}
-
-static int valid_folder(const char *text, struct err *err)
-{
-	if (*text == '/' && text[strspn(text, "/")] && !climbs(text) && !has_control(text)
-	    && strlen(text) < 1000)
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected the absolute path of a folder, without '..', found '%.80s'", text);
-}
-
-static int valid_store(const char *text, struct err *err)
-{
-	if (text_same(text, "sqlite"))
-		return 0;
-	if (text_starts(text, "postgres://") || text_starts(text, "postgresql://"))
-		return err_set(err, ERR_USAGE, 0,
-			       "this build has no PostgreSQL store; expected sqlite");
-	return err_set(err, ERR_USAGE, 0, "expected sqlite, found '%.80s'", text);
-}
-
-static int valid_socket(const char *text, struct err *err)
-{
-	if (*text == '/' && !climbs(text))
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected the absolute path of Docker's socket, such as "
-		       "/var/run/docker.sock, found '%.80s'",
-		       text);
-}
-
-static int valid_hook_path(const char *text, struct err *err)
-{
-	static const char *const taken[] = {"/v1", "/healthz", "/readyz", "/metrics"};
-	bool good = *text == '/' && text[1] && strlen(text) <= 200 && !climbs(text)
-		    && !strstr(text, "//") && !text_ends(text, "/");
-
-	for (const char *c = text; *c; c++)
-		good &= isalnum((unsigned char)*c) || strchr("/._~-", *c);
-	if (!good)
-		return err_set(
-			err, ERR_USAGE, 0,
-			"expected a path such as /hooks/github (letters, digits and '/._~-'), "
-			"found '%.80s'",
-			text);
-	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
-		size_t size = strlen(taken[i]);
-
-		if (text_starts(text, taken[i]) && (!text[size] || text[size] == '/'))
-			return err_set(
-				err, ERR_USAGE, 0,
-				"'%.80s' is under %s, which is the service's own; take another "
-				"such as /hooks/github",
-				text, taken[i]);
-	}
-	return 0;
-}
-
-static int valid_name(const char *text, struct err *err)
-{
-	if (text_is_name(text))
-		return 0;
-	return err_set(
-		err, ERR_USAGE, 0,
-		"'%.80s' is not a name: up to 63 letters, digits, '.', '_' and '-', the first "
-		"a letter or digit",
-		text);
-}
-
-static int valid_variable(const char *text, struct err *err)
-{
-	if (text_is_variable(text))
-		return 0;
-	return err_set(
-		err, ERR_USAGE, 0,
-		"'%.80s' is no name of a variable: expected letters, digits and '_', the first "
-		"not a digit",
-		text);
-}
-
-static int valid_repository(const char *text, struct err *err)
-{
-	if (text_is_repository(text))
-		return 0;
-	return err_set(err, ERR_USAGE, 0, "expected owner/name as on GitHub, found '%.100s'", text);
-}
-
-static int valid_config(const char *text, struct err *err)
-{
-	if (*text != '/' && !climbs(text) && !has_control(text) && !text_ends(text, "/"))
-		return 0;
-	return err_set(err, ERR_USAGE, 0, "expected a path within the repository, found '%.80s'",
-		       text);
-}
-
-static int valid_api(const char *text, struct err *err)
-{
-	cleanup(arena_freep) struct arena *arena = arena_new();
-	struct url url = {0};
-
-	if (url_parse(&url, text, arena, err) < 0)
-		return -1;
-	if (url.user || url.password || url.query)
-		return err_set(err, ERR_USAGE, 0, "expected a URL without user, password or query");
-	if (text_same(url.scheme, "https")
-	    || (text_same(url.scheme, "http") && url_is_loopback(url.host)))
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected https:// (or http:// to this machine itself), found '%.80s'",
-		       text);
-}
-
-/* What git would take as an option, or as the name of a helper program, isn't a repository. */
-static int valid_git(const char *text, struct err *err)
-{
-	cleanup(arena_freep) struct arena *arena = arena_new();
-	struct url url = {0};
-
-	if (*text == '-' || strstr(text, "::") || has_control(text))
-		return err_set(err, ERR_USAGE, 0,
-			       "expected a URL or the path of a repository, found '%.80s'", text);
-	if (!strstr(text, "://"))
-		return 0;
-	if (text_starts(text, "file:///"))
-		return 0;
-	if (url_parse(&url, text, arena, err) < 0)
-		return -1;
-	if (url.password)
-		return err_set(err, ERR_USAGE, 0,
-			       "a password in the URL would end in logs; put it into 'password: "
-			       "{file: …}' beside 'git'");
-	if (text_same(url.scheme, "https") || text_same(url.scheme, "http")
-	    || text_same(url.scheme, "ssh") || text_same(url.scheme, "git"))
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected https, http, ssh, git or file, found '%.20s://'", url.scheme);
-}
-
-static int valid_path_list(const char *text, struct err *err)
-{
-	const char *at = text;
-
-	for (; *at == '/'; at += *at == ':' && at[1]) {
-		at += strcspn(at, ":");
-		if (!*at)
-			return has_control(text) ? err_set(err, ERR_USAGE, 0, "control characters")
-						 : 0;
-	}
-	return err_set(
-		err, ERR_USAGE, 0,
-		"expected absolute folders such as /usr/local/bin:/usr/bin:/bin, found '%.80s'",
-		text);
-}
-
-static int valid_app_id(const char *text, struct err *err)
-{
-	size_t good =
-		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.");
-
-	if (!text[good] && good <= 60)
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected the App's client id (Iv1.…) or number, found '%.80s'", text);
-}
 
 static const struct field itself_fields[] = {
 	{.name = "",
@@ -236,7 +29,7 @@ static const struct field hook_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = offsetof(struct settings_hook, path),
 	 .required = true,
-	 .valid = valid_hook_path,
+	 .valid = settings_valid_hook_path,
 	 .help = "The path of the webhook's URL."},
 	{.name = "secrets",
 	 .type = FIELD_GROUPS,
@@ -254,7 +47,7 @@ static const struct field token_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = offsetof(struct settings_token, name),
 	 .required = true,
-	 .valid = valid_name,
+	 .valid = settings_valid_name,
 	 .help = "Who it is for: stands in logs and with each deployment it asked for."},
 	{.name = "secret",
 	 .type = FIELD_SECRET,
@@ -276,7 +69,7 @@ static const struct field app_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = offsetof(struct settings_app, id),
 	 .required = true,
-	 .valid = valid_app_id,
+	 .valid = settings_valid_app_id,
 	 .help = "The App's client id (or number)."},
 	{.name = "key",
 	 .type = FIELD_SECRET,
@@ -291,7 +84,7 @@ const struct field settings_github_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = offsetof(struct settings_github, api),
 	 .fallback = "https://api.github.com",
-	 .valid = valid_api,
+	 .valid = settings_valid_api,
 	 .help = "The API's URL; for GitHub Enterprise Server https://HOST/api/v3."},
 	{.name = "app",
 	 .type = FIELD_GROUP,
@@ -304,6 +97,32 @@ const struct field settings_github_fields[] = {
 	 .at = offsetof(struct settings_github, token),
 	 .help = "Log in with a token instead. With neither, only public repositories can be "
 		 "read."},
+	{.name = "report",
+	 .type = FIELD_LIST,
+	 .at = offsetof(struct settings_github, report),
+	 .min = 1,
+	 .choices = reports,
+	 .help = "How GitHub is told about each deployment: `deployments`, `statuses` of the "
+		 "commit, `checks` (an App only), or `none`. With a login deployments and "
+		 "statuses, "
+		 "unless it says otherwise."},
+	{.name = "deliveries",
+	 .type = FIELD_LIST,
+	 .at = offsetof(struct settings_github, deliveries),
+	 .min = 1,
+	 .max = 1000,
+	 .valid = settings_valid_deliveries,
+	 .help = "Webhooks whose deliveries are looked through for missed ones: `app`, "
+		 "`repos/OWNER/NAME` (the webhook there that has a path of `hooks`), "
+		 "`repos/OWNER/NAME/hooks/ID`, `orgs/NAME/hooks/ID`, or `none`. With an App `app`, "
+		 "with a token each of `repositories`, unless it says otherwise."},
+	{.name = "poll",
+	 .type = FIELD_SECONDS,
+	 .at = offsetof(struct settings_github, poll),
+	 .fallback = "60",
+	 .min = 1,
+	 .max = 86400,
+	 .help = "How often they are looked through."},
 	{0},
 };
 
@@ -312,7 +131,7 @@ const struct field settings_source_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = offsetof(struct settings_repository, git),
 	 .required = true,
-	 .valid = valid_git,
+	 .valid = settings_valid_git,
 	 .help = "URL or path of a git repository."},
 	{.name = "user",
 	 .type = FIELD_TEXT,
@@ -336,7 +155,7 @@ static const struct field rule_fields[] = {
 	{.name = "environment",
 	 .type = FIELD_TEXT,
 	 .at = RULE(environment),
-	 .valid = valid_name,
+	 .valid = settings_valid_name,
 	 .help = "Where to. Required, except for `deployment`, which names its own: then only "
 		 "this one is taken."},
 	{.name = "branches",
@@ -375,7 +194,7 @@ static const struct field rule_fields[] = {
 	 .at = RULE(services),
 	 .min = 1,
 	 .max = 100,
-	 .valid = valid_name,
+	 .valid = settings_valid_name,
 	 .help = "Only these services; otherwise all that have the environment."},
 	{.name = "prereleases",
 	 .type = FIELD_FLAG,
@@ -405,7 +224,7 @@ static const struct field repository_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = REPOSITORY(repository.config),
 	 .fallback = "slipway.yml",
-	 .valid = valid_config,
+	 .valid = settings_valid_config,
 	 .help = "The path of its slipway.yml."},
 	{.name = "deploy",
 	 .type = FIELD_GROUPS,
@@ -418,7 +237,7 @@ static const struct field repository_fields[] = {
 	 .type = FIELD_NAMED,
 	 .at = REPOSITORY(repository.secrets),
 	 .max = SETTINGS_MAX_NAMED,
-	 .valid = valid_variable,
+	 .valid = settings_valid_variable,
 	 .fields = value_fields,
 	 .size = sizeof(struct settings_value),
 	 .help = "What the `secrets` of its slipway.yml may name."},
@@ -431,19 +250,26 @@ const struct field settings_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = AT(settings.listen),
 	 .fallback = "127.0.0.1:8080",
-	 .valid = valid_listen,
-	 .help = "Address and port of the service; put a proxy with TLS before it."},
+	 .valid = settings_valid_listen,
+	 .help = "Address and port of the service; put a proxy with TLS before it. `none`: no port "
+		 "is opened, and what GitHub would deliver is fetched (`github.deliveries`)."},
+	{.name = "url",
+	 .type = FIELD_TEXT,
+	 .at = AT(settings.url),
+	 .valid = settings_valid_link,
+	 .help = "Where people reach the service, such as https://deploy.example: links to logs "
+		 "begin with it. Without it there are none."},
 	{.name = "data",
 	 .type = FIELD_TEXT,
 	 .at = AT(settings.data),
 	 .fallback = "/var/lib/slipway",
-	 .valid = valid_folder,
+	 .valid = settings_valid_folder,
 	 .help = "The folder for everything it writes."},
 	{.name = "store",
 	 .type = FIELD_TEXT,
 	 .at = AT(settings.store),
 	 .fallback = "sqlite",
-	 .valid = valid_store,
+	 .valid = settings_valid_store,
 	 .help = "Where deliveries and deployments are kept: sqlite, a file in `data`."},
 	{.name = "workers",
 	 .type = FIELD_COUNT,
@@ -462,12 +288,12 @@ const struct field settings_fields[] = {
 	 .type = FIELD_TEXT,
 	 .at = AT(settings.path),
 	 .fallback = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	 .valid = valid_path_list,
+	 .valid = settings_valid_path_list,
 	 .help = "`PATH` of a deployment's commands: build, test, release."},
 	{.name = "docker",
 	 .type = FIELD_TEXT,
 	 .at = AT(settings.docker),
-	 .valid = valid_socket,
+	 .valid = settings_valid_socket,
 	 .help = "The socket of the Docker engine that builds images and runs containers, as in "
 		 "/var/run/docker.sock; nothing is done with Docker unless it says so. Whoever may "
 		 "use "
@@ -501,7 +327,7 @@ const struct field settings_fields[] = {
 	 .type = FIELD_NAMED,
 	 .at = AT(repositories),
 	 .max = SETTINGS_MAX_NAMED,
-	 .valid = valid_repository,
+	 .valid = settings_valid_repository,
 	 .fields = repository_fields,
 	 .size = sizeof(struct settings_repository_text),
 	 .help = "What may be deployed, by owner/name. Deliveries of others are recorded and "

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "github/api.h"
 #include "net/url.h"
+#include "service/login.h"
 
 /* GitHub lists this many files of a commit on a page. */
 #define COMMIT_FILES 300
@@ -199,19 +200,11 @@ static int secret_is_set(const struct secret *secret)
 static int open_github(struct source **out, const struct settings *settings, const char *repository,
 		       struct http *http, struct err *err)
 {
-	const struct settings_github *github = settings->github;
-	struct github_login login = {.api = github->api};
+	struct github *github;
 	struct github_source *self;
-	char *secret = NULL;
 
-	if (github->app && secret_read(&github->app->key, &secret, err) < 0)
-		return err_within(err, "the key of the GitHub App");
-	if (!github->app && secret_is_set(&github->token)
-	    && secret_read(&github->token, &secret, err) < 0)
-		return err_within(err, "the GitHub token");
-	login.app_id = github->app ? github->app->id : NULL;
-	login.app_key = github->app ? secret : NULL;
-	login.token = github->app ? NULL : secret;
+	if (login_open(&github, settings, http, err) < 0)
+		return -1;
 	self = xalloc(sizeof *self);
 	self->source = (struct source){
 		.fetch = github_source_fetch,
@@ -220,11 +213,9 @@ static int open_github(struct source **out, const struct settings *settings, con
 		.compare = github_source_compare,
 		.free = github_source_free,
 	};
-	self->github = github_new(&login, http, &clock_system);
+	self->github = github;
 	self->repository = xstrdup(repository);
 	self->data = xstrdup(settings->data);
-	crypto_wipe_text(secret);
-	free(secret);
 	*out = &self->source;
 	return 0;
 }

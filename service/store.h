@@ -34,7 +34,8 @@ struct delivery {
 	const void *body;        /* the raw bytes, or NULL and … */
 	int body_fd;             /* … a descriptor that has `size` of them from its start */
 	size_t size;
-	int secret;     /* index of the secret that signed it, within its hook */
+	int secret;     /* index of the secret that signed it, within its hook; -1: none did, it was
+			   fetched from GitHub */
 	bool duplicate; /* set by record: this guid was seen before */
 	struct err err; /* set by record: why this one alone isn't recorded; ERR_NONE when it is */
 };
@@ -58,6 +59,28 @@ struct claim {
 	enum step step;            /* where to go on */
 	struct order order;
 	struct progress progress; /* as advance stored it; all NULL the first time */
+};
+
+/** What GitHub should know of one deployment: the outbox. There is one for each deployment, made
+ * with it. */
+struct report {
+	int64_t deployment;
+	const char *repository, *service, *environment;
+	const char *commit;                           /* NULL: not known yet (a rollback's) */
+	const char *cause;                            /* JSON, as the order had it */
+	const char *state, *step;                     /* the deployment's, now */
+	const char *url, *version, *previous, *error; /* NULL until there is one */
+	int64_t created_at, started_at, finished_at;  /* 0: not yet */
+	const char *memo;                             /* what report_keep kept last; NULL */
+	const char *last; /* the memo of the last one before it, of the same service and
+			     environment, that succeeded; NULL */
+	int tries;        /* how often it was put off since something was told */
+};
+
+enum report_mark {
+	REPORT_MIDWAY, /* keep the memo; this state is still to be told */
+	REPORT_TOLD,   /* this state and step are told: wait for the next */
+	REPORT_CLOSED  /* nothing more is to be told, ever */
 };
 
 /** What to list. NULL and 0 mean any; newest first; `before` an id (deployments) or row
@@ -172,6 +195,28 @@ struct store {
 	/** When each secret of a hook signed last: `now` is the time; -1 for never. */
 	int (*secret_used)(struct store *store, const char *hook, int secret, int64_t *last,
 			   struct err *err);
+
+	/** The report whose deployment has changed since it was told, that is put off least long;
+	 * STORE_EMPTY if none. Not of deployments that ended before `oldest` (seconds since 1970):
+	 * nobody waits for those any more. */
+	int (*report)(struct store *store, struct instant now, int64_t oldest, struct report *out,
+		      struct arena *arena, struct err *err);
+
+	/** Keep the memo and how far `report` (as given out: the deployment may be further by now)
+	 * has come. */
+	int (*report_keep)(struct store *store, const struct report *report, const char *memo,
+			   enum report_mark mark, struct err *err);
+
+	/** Look at it again then; `why` NULL: nothing went wrong, so it counts as no try. */
+	int (*report_put_off)(struct store *store, int64_t deployment, const char *why,
+			      int64_t until_ticks, struct err *err);
+
+	/** A word that no other store has, in the arena: for marks that must be ours. */
+	int (*name)(struct store *store, struct arena *arena, const char **name, struct err *err);
+
+	/** Up to which delivery (seconds since 1970) that webhook's were looked at; 0: never. */
+	int (*fetched)(struct store *store, const char *hook, int64_t *until, struct err *err);
+	int (*fetched_until)(struct store *store, const char *hook, int64_t until, struct err *err);
 
 	/** Numbers for /metrics: {"deployments": {state: n}, "deliveries": {state: n}}. */
 	int (*counts)(struct store *store, json_t **out, struct err *err);

@@ -280,6 +280,11 @@ static int expire(struct store *store, int64_t before, struct err *err)
 		"LIMIT 500)",
 		"DELETE FROM logs WHERE rowid IN (SELECT l.rowid FROM deployments d JOIN logs l"
 		" ON l.deployment = d.id WHERE d.finished_at < ?1 LIMIT 200)",
+		/* Where nobody is told they are never closed otherwise. */
+		"UPDATE reports SET open = 0 WHERE deployment IN (SELECT r.deployment FROM reports "
+		"r"
+		" JOIN deployments d ON d.id = r.deployment WHERE r.open = 1"
+		" AND d.finished_at < ?1 LIMIT 500)",
 	};
 	struct sqlite *self = sqlite_of(store);
 	int forgotten = 0;
@@ -381,6 +386,12 @@ static const struct store calls = {
 	.good = sqlite_good,
 	.replaced = sqlite_replaced,
 	.secret_used = sqlite_secret_used,
+	.report = sqlite_report,
+	.report_keep = sqlite_report_keep,
+	.report_put_off = sqlite_report_put_off,
+	.name = sqlite_name,
+	.fetched = sqlite_fetched,
+	.fetched_until = sqlite_fetched_until,
 	.counts = sqlite_counts,
 	.ready = ready,
 	.expire = expire,

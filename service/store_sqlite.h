@@ -102,6 +102,17 @@ int sqlite_release(struct store *store, const char *worker, struct err *err);
 int sqlite_append_log(struct store *store, const struct claim *claim, const char *bytes,
 		      size_t size, struct err *err);
 
+/* store_sqlite_report.c */
+int sqlite_report(struct store *store, struct instant now, int64_t oldest, struct report *out,
+		  struct arena *arena, struct err *err);
+int sqlite_report_keep(struct store *store, const struct report *report, const char *memo,
+		       enum report_mark mark, struct err *err);
+int sqlite_report_put_off(struct store *store, int64_t deployment, const char *why,
+			  int64_t until_ticks, struct err *err);
+int sqlite_name(struct store *store, struct arena *arena, const char **name, struct err *err);
+int sqlite_fetched(struct store *store, const char *hook, int64_t *until, struct err *err);
+int sqlite_fetched_until(struct store *store, const char *hook, int64_t until, struct err *err);
+
 /* store_sqlite_read.c */
 int sqlite_deployments(struct store *store, const struct store_filter *filter, json_t **list,
 		       struct err *err);

@@ -31,6 +31,8 @@ static json_t *time_at(sqlite3_stmt *row, int column)
 
 static json_t *integer_at(sqlite3_stmt *row, int column)
 {
+	if (sqlite3_column_type(row, column) == SQLITE_NULL)
+		return json_null();
 	return json_integer(sqlite3_column_int64(row, column));
 }
 
@@ -66,7 +68,7 @@ static const struct column deployment_columns[] = {
 #define DELIVERY_COLUMNS                                                                         \
 	"SELECT guid, hook, event, repository, received_at, state, reason,"                      \
 	" (SELECT json_group_array(d.id) FROM deployments d WHERE d.delivery = deliveries.row)," \
-	" secret, row FROM deliveries"
+	" nullif(secret, -1), row FROM deliveries"
 
 static const struct column delivery_columns[] = {
 	{"guid", text_at},        {"hook", text_at},

@@ -91,8 +91,9 @@ static int store_body(struct sqlite *self, const struct delivery *item, int64_t 
 static int record_one(struct sqlite *self, struct delivery *item, int64_t now, struct err *err)
 {
 	static const char insert[] =
-		"INSERT INTO deliveries (guid, hook, event, type, body_sha256, secret, received_at)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (guid) DO NOTHING";
+		"INSERT INTO deliveries (guid, hook, event, type, body_sha256, secret, received_at,"
+		" reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?6 < 0, 'fetched from GitHub', "
+		"NULL)) ON CONFLICT (guid) DO NOTHING";
 	static const char remove[] = "DELETE FROM deliveries WHERE row = ?1";
 	bool own = false;
 	int64_t row;
@@ -127,7 +128,7 @@ static int note_secrets(struct sqlite *self, const struct delivery *batch, size_
 				  " ON CONFLICT (hook, secret) DO UPDATE SET last = excluded.last";
 
 	for (size_t i = 0; i < count; i++) {
-		if (batch[i].err.kind != ERR_NONE)
+		if (batch[i].err.kind != ERR_NONE || batch[i].secret < 0)
 			continue;
 		if (i && batch[i].secret == batch[i - 1].secret && batch[i - 1].err.kind == ERR_NONE
 		    && strcmp(batch[i].hook, batch[i - 1].hook) == 0)

@@ -102,6 +102,23 @@ static const char *const migrations[] = {
 	"ALTER TABLE deployments ADD COLUMN built TEXT;"
 	"ALTER TABLE deployments ADD COLUMN image TEXT;"
 	"ALTER TABLE deployments ADD COLUMN facts TEXT;",
+
+	/* What GitHub is told, and what is fetched from it. */
+	"CREATE TABLE reports ("
+	" deployment INTEGER PRIMARY KEY REFERENCES deployments (id),"
+	" open INTEGER NOT NULL DEFAULT 1,"
+	" told TEXT NOT NULL DEFAULT ''," /* state and step of the deployment */
+	" memo TEXT,"
+	" tries INTEGER NOT NULL DEFAULT 0,"
+	" until INTEGER NOT NULL DEFAULT 0,"
+	" error TEXT) STRICT;"
+	"CREATE INDEX reports_open ON reports (until, deployment) WHERE open = 1;"
+	"CREATE TRIGGER deployments_reported AFTER INSERT ON deployments BEGIN"
+	" INSERT INTO reports (deployment) VALUES (new.id); END;"
+	"CREATE TABLE fetched ("
+	" hook TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE name (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL) STRICT;"
+	"INSERT INTO name VALUES (1, lower(hex(randomblob(8))));",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -194,10 +211,11 @@ static int end_leases(struct sqlite *self, const char *boot, struct err *err)
 	static const char leases[] =
 		"UPDATE deployments SET lease = 0, losses = 0 WHERE state = 'running'";
 	static const char delays[] = "UPDATE deliveries SET until = 0 WHERE state = 'received'";
+	static const char reports[] = "UPDATE reports SET until = 0 WHERE open = 1";
 	static const char meta[] = "UPDATE meta SET boot = ?1";
 
 	if (sqlite_run(self, err, leases, "") < 0 || sqlite_run(self, err, delays, "") < 0
-	    || sqlite_run(self, err, meta, "t", boot) < 0)
+	    || sqlite_run(self, err, reports, "") < 0 || sqlite_run(self, err, meta, "t", boot) < 0)
 		return -1;
 	return 0;
 }

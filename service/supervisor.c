@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "service/bind.h"
 #include "service/roles.h"
 #include "service/store.h"
@@ -22,7 +23,7 @@
 #define STEADY       10000
 #define STEADY_LEAST 1000
 #define STEADY_TIMES 4
-#define ROLES_MAX    66 /* listener, router, 64 workers */
+#define ROLES_MAX    67 /* listener, router, courier, 64 workers */
 
 struct role {
 	char name[24]; /* "listener", "router", "worker-1" */
@@ -173,6 +174,14 @@ static struct role *find_or_add(struct supervisor *self, const char *name)
 	return &self->roles[self->count++];
 }
 
+static void want(struct supervisor *self, const char *name)
+{
+	struct role *role = find_or_add(self, name);
+
+	if (role)
+		role->leaving = false;
+}
+
 /* The roles that the settings ask for; the others leave when they have finished what they are at.
  */
 static void choose_roles(struct supervisor *self)
@@ -181,14 +190,22 @@ static void choose_roles(struct supervisor *self)
 
 	for (size_t i = 0; i < self->count; i++)
 		self->roles[i].leaving = true;
-	for (int64_t i = -2; i < self->settings->workers; i++) {
-		struct role *role;
-
+	if (self->settings->listen)
+		want(self, "listener");
+	want(self, "router");
+	if (courier_is_wanted(self->settings))
+		want(self, "courier");
+	for (int64_t i = 0; i < self->settings->workers; i++) {
 		snprintf(name, sizeof name, "worker-%d", (int)i + 1);
-		role = find_or_add(self, i == -2 ? "listener" : i == -1 ? "router" : name);
-		if (role)
-			role->leaving = false;
+		want(self, name);
 	}
+}
+
+/* *socket is -1 where no port is wanted. */
+static int open_port(const struct settings *settings, int *socket, struct err *err)
+{
+	*socket = settings->listen ? bind_listen(settings->listen, err) : -1;
+	return settings->listen && *socket < 0 ? -1 : 0;
 }
 
 /* All or nothing: whatever is wrong with the new file, what runs goes on as it is. */
@@ -209,8 +226,8 @@ static int reload(struct supervisor *self, struct err *err)
 			       settings->data, self->settings->data);
 	if ((text = text_of(settings, err)) < 0)
 		return -1;
-	if (strcmp(settings->listen, self->settings->listen) != 0) {
-		if ((socket = bind_listen(settings->listen, err)) < 0)
+	if (!text_same(settings->listen, self->settings->listen)) {
+		if (open_port(settings, &socket, err) < 0)
 			return -1;
 		file_close_at(&self->socket);
 		self->socket = file_take(&socket);
@@ -324,8 +341,7 @@ int supervisor_main(const struct settings *settings, struct err *err)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if ((self.text = text_of(settings, err)) < 0)
 		return -1;
-	self.socket = bind_listen(settings->listen, err);
-	if (self.socket < 0) {
+	if (open_port(settings, &self.socket, err) < 0) {
 		file_close_at(&self.text);
 		return -1;
 	}
@@ -335,7 +351,8 @@ int supervisor_main(const struct settings *settings, struct err *err)
 		log_warn("running as root: whoever takes over an app or a build has this machine; "
 			 "a user of its own is enough (docs/security.md)");
 	choose_roles(&self);
-	log_info("started", "listen", settings->listen, "data", settings->data);
+	log_info("started", "listen", settings->listen ? settings->listen : "nowhere", "data",
+		 settings->data);
 	supervise(&self, &signals);
 	file_close_at(&self.text);
 	file_close_at(&self.socket);

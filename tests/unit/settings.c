@@ -132,7 +132,7 @@ static void top(void)
 	says(HOOK "listen: localhost:8080\ndata: var\nstore: postgres://slipway@db/slipway\n"
 		  "repositorys: {}\nlog: xml\nanonymous: [read, redeploy]\npath: bin:/usr/bin\n",
 	     "d.yml:2:9: 'listen': expected an address and a port such as 127.0.0.1:8080 or "
-	     "[::1]:8080 (no host names), found 'localhost:8080'\n"
+	     "[::1]:8080 (no host names), or none, found 'localhost:8080'\n"
 	     "d.yml:3:7: 'data': expected the absolute path of a folder, without '..', found "
 	     "'var'\n"
 	     "d.yml:4:8: 'store': this build has no PostgreSQL store; expected sqlite\n"
