@@ -134,7 +134,7 @@ rules = [
 ]
 service = Service(
     {"acme/shop": {"source": "github", "deploy": rules}},
-    more=f"github: {{api: 'http://127.0.0.1:{api.server_port}', app: {{id: Iv1.slipway, key: {{file: app.pem}}}}}}\n",
+    more=f"github: {{api: 'http://127.0.0.1:{api.server_port}', app: {{id: Iv1.slipway, key: {{file: app.pem}}}}, report: none, deliveries: none}}\n",
     base=base,
 ).start()
 
