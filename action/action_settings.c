@@ -102,6 +102,13 @@ const struct action_output action_outputs[] = {
 	{"image", "The image that was published, with its digest"},
 	{"deployment-id", "The number of GitHub's deployment"},
 	{"summary", "One line that says how it went"},
+	{"service-arn", "Of the service in AWS"},
+	{"service-id", "Its id, as App Runner's logs are named by"},
+	{"service-url", "Where AWS serves it"},
+	{"operation-id", "What App Runner was asked to do, by its id"},
+	{"operation-status", "How that ended, in App Runner's words"},
+	{"image-digest", "The digest of the image that was deployed"},
+	{"rolled-back", "true when the version before was put back"},
 	{NULL, NULL},
 };
 

@@ -86,5 +86,6 @@ int image_publish(struct job *job, const char **name, const char **digest, struc
 			       image.by_tag);
 	*name = settings->image_by_digest || !image.by_tag ? image.by_digest : image.by_tag;
 	*digest = image.digest;
+	job_note(job, "stored", image.by_digest);
 	return 0;
 }

@@ -19,7 +19,7 @@ struct job {
 
 	/*
 	 * What must be known after a crash, in deploy->memo and in the note (aws/note.h):
-	 *   arn, image, scaling, digest
+	 *   arn, image (as App Runner is told it), stored (with its digest), scaling, digest
 	 *   previous  the shape that was live before; absent: nothing was
 	 *   before    the newest operation before we sent anything; "" when there was none
 	 *   sent      the type of the operation that we asked for

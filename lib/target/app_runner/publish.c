@@ -181,7 +181,9 @@ int app_runner_publish(struct deploy *deploy, struct err *err)
 	previous = json_object_get(job.memo, "previous");
 	deploy->previous =
 		previous ? arena_strdup(deploy->arena, label_of(shape_runs(previous))) : NULL;
-	deploy->image = arena_strdup(deploy->arena, job_recall(&job, "image"));
+	deploy->image = arena_strdup(deploy->arena, job_recall(&job, "stored"));
+	if (!deploy->image)
+		deploy->image = arena_strdup(deploy->arena, job_recall(&job, "image"));
 	if (job_recall(&job, "digest"))
 		target_fact(deploy, "image-digest", job_recall(&job, "digest"));
 	job_facts(&job);
