@@ -132,10 +132,8 @@ static void add_block(struct buf *out, const char *name, const char *link, char 
 	block[156] = type;
 	if (link)
 		memcpy(block + 157, link, strnlen(link, 100));
-	memcpy(block + 257,
-	       "ustar\0"
-	       "00",
-	       8);
+	memcpy(block + 257, "ustar", 6);
+	block[263] = block[264] = '0';
 	for (size_t i = 0; i < BLOCK; i++)
 		sum += (unsigned char)block[i];
 	octal(block + 148, 7, sum);

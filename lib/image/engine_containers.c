@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -360,6 +361,7 @@ int engine_exec(struct engine *engine, const char *container, const char *const 
 			 *made = NULL;
 	const char *id;
 
+	assert(argv && argv[0]);
 	if (engine_post(engine, path, body, &made, err))
 		return err_within(err, "run %s in container %.12s", argv[0], container);
 	id = json_text(made, "Id");

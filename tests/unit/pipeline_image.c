@@ -151,15 +151,15 @@ static void run(const struct deployment *d, enum step first, struct arena *arena
 					  .environments = &environment,
 					  .environment_count = 1};
 	struct project project = {&service, 1};
-	const struct plan plan = {.project = &project,
-				  .service = "Shop.Web-",
-				  .environment = "production",
-				  .commit = "0123456789abcdef0123456789abcdef01234567",
-				  .config = "slipway.yml",
-				  .secrets = secrets,
-				  .work = scratch("work"),
-				  .job = arena_printf(arena, "SLIPWAY_JOB=%s#%s", scratch_folder,
-						      d->job ? d->job : "1")};
+	const struct plan plan = {
+		.project = &project,
+		.service = "Shop.Web-",
+		.environment = "production",
+		.commit = "0123456789abcdef0123456789abcdef01234567",
+		.config = "slipway.yml",
+		.secrets = secrets,
+		.work = arena_printf(arena, "%s/work-%s", scratch_folder, d->job),
+		.job = arena_printf(arena, "SLIPWAY_JOB=%s#%s", scratch_folder, d->job)};
 	cleanup(redactor_freep) struct redactor *redactor = redactor_new();
 	cleanup(http_freep) struct http *http = NULL;
 	struct source source = {.fetch = fetch};
@@ -213,12 +213,13 @@ static void all_the_way(struct arena *arena)
 {
 	struct result result = {0};
 	struct stat made;
-	autofree char *workspace = file_join(scratch("work"), "checkout/app/made-by-test");
+	autofree char *workspace = file_join(scratch("work-1"), "checkout/app/made-by-test");
 
 	run(&(struct deployment){.test = "echo \"$PWD $IN_IMAGE $LOG_LEVEL $SLIPWAY_SERVICE $HOME "
 					 "<$TOKEN>\"; "
 					 "ls; touch made-by-test; printf last",
-				 .release = "echo \"released in $PWD with $TOKEN\""},
+				 .release = "echo \"released in $PWD with $TOKEN\"",
+				 .job = "1"},
 	    STEP_FETCH, arena, &result);
 	same_int(result.outcome, OUTCOME_LIVE, "an image goes live");
 	same_str(result.err.text, "", "without an error");
@@ -241,24 +242,25 @@ static void failures(struct arena *arena)
 {
 	struct result result = {0};
 
-	run(&(struct deployment){.test = "echo so; sleep 0.3; echo sad >&2; exit 3"}, STEP_FETCH, arena,
-	    &result);
-	ok(result.outcome == OUTCOME_FAILED && result.failed == STEP_TEST
-		   && strstr(result.err.text, "ended with status 3: sad"),
-	   "tests that fail");
-	run(&(struct deployment){.test = "echo zzz; sleep 50", .timeout = 1}, STEP_FETCH, arena,
-	    &result);
+	run(&(struct deployment){.job = "3", .test = "echo so; sleep 0.3; echo sad >&2; exit 3"},
+	    STEP_FETCH, arena, &result);
+	if (!ok(result.outcome == OUTCOME_FAILED && result.failed == STEP_TEST
+			&& strstr(result.err.text, "ended with status 3: sad"),
+		"tests that fail"))
+		tap_note("%s\n%s", result.err.text, buf_text(&state.said));
+	run(&(struct deployment){.job = "3", .test = "echo zzz; sleep 50", .timeout = 1},
+	    STEP_FETCH, arena, &result);
 	ok(strstr(result.err.text, "took longer than 1 s: zzz") != NULL,
 	   "tests that take too long");
 	state.stop_after = 3;
-	run(&(struct deployment){.test = "sleep 50"}, STEP_FETCH, arena, &result);
+	run(&(struct deployment){.job = "3", .test = "sleep 50"}, STEP_FETCH, arena, &result);
 	state.stop_after = 0;
 	same_int(result.outcome, OUTCOME_CANCELLED, "tests that are cancelled");
-	run(&(struct deployment){.target = ""}, STEP_FETCH, arena, &result);
+	run(&(struct deployment){.job = "3", .target = ""}, STEP_FETCH, arena, &result);
 	ok(result.failed == STEP_BUILD && strstr(result.err.text, "non-zero code: 1")
 		   && hears("\nnever\n"),
 	   "a build that fails, with its log");
-	same_int(left("1"), 0, "no container is left");
+	same_int(left("3"), 0, "no container is left");
 }
 
 /* The worker is killed while the tests run; another goes on. */
