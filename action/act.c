@@ -264,7 +264,18 @@ static void tidy_data(const struct act *act)
 	const char *folder = act->place.passing ? act->place.data : act->notes;
 	struct err err = ERR_INIT;
 
-	if (folder && stop_count == 0 && file_remove_tree(folder, &err))
+	if (folder && (stop_count == 0 || !act->place.passing) && file_remove_tree(folder, &err))
+		workflow_say(act->workflow, "warning: %s", err.text);
+}
+
+/* Then the post step needn't look. */
+static void note_done(const struct act *act)
+{
+	bool left = act->place.passing && stop_count > 0;
+	struct err err = ERR_INIT;
+
+	if (act->notes && act->place.state && !left
+	    && command_files_set(act->place.state, "done", "yes", &err))
 		workflow_say(act->workflow, "warning: %s", err.text);
 }
 
@@ -278,6 +289,7 @@ void act_end(struct act *act)
 		guard_open(act->notes);
 	if (!handed_over(act)) {
 		tidy_data(act);
+		note_done(act);
 		workplace_give_back(&act->place, act->began);
 	}
 	reporter_free(act->reporter);

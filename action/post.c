@@ -157,7 +157,9 @@ static int post(const struct call *call, struct err *err)
 	act.notes = inputs_variable("STATE_notes");
 	if (began && text_number(began, 1, INT64_MAX, &since, &ignored) == 0)
 		act.began = since;
-	if (!data || !act.notes) {
+	if (!data || !act.notes || inputs_variable("STATE_done")) {
+		act.notes = NULL;
+		act.place.passing = false;
 		workflow_say(act.workflow, "nothing is left to do");
 		status = 0;
 	} else if (act.place.contained && !act.place.sibling && inputs_variable("STATE_sibling")) {

@@ -134,9 +134,8 @@ static size_t line_size(const char *text, size_t size)
 	return i;
 }
 
-void workflow_text(struct workflow *workflow, const char *text, size_t size)
+static void add_text(struct workflow *workflow, const char *text, size_t size)
 {
-	stop_commands(workflow);
 	do {
 		size_t line = line_size(text, size), end = line;
 
@@ -151,6 +150,26 @@ void workflow_text(struct workflow *workflow, const char *text, size_t size)
 			flush(workflow);
 	} while (size > 0);
 	flush(workflow);
+}
+
+void workflow_text(struct workflow *workflow, const char *text, size_t size)
+{
+	stop_commands(workflow);
+	add_text(workflow, text, size);
+}
+
+/* The runner shows what stops commands: lines of ours in which neither of the marks stands that a
+ * command must have are printed without. What is taken out of a line could make one: then it isn't
+ * such a line. */
+static void add_own(struct workflow *workflow, const char *text, size_t size)
+{
+	bool harmless = true;
+
+	for (size_t i = 0; i < size; i++)
+		harmless &= ((unsigned char)text[i] >= 0x20 && text[i] != 0x7f) || text[i] == '\n';
+	if (!harmless || memmem(text, size, "::", 2) || memmem(text, size, "##[", 3))
+		stop_commands(workflow);
+	add_text(workflow, text, size);
 }
 
 void workflow_pause(struct workflow *workflow)
@@ -174,7 +193,7 @@ void workflow_say(struct workflow *workflow, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	workflow_text(workflow, text, strlen(text));
+	add_own(workflow, text, strlen(text));
 }
 
 /* Data of a command; in a property ':' and ',' have a meaning too. */
@@ -314,11 +333,11 @@ void workflow_annotate(struct workflow *workflow, const struct workflow_annotati
 
 static void take_line(void *self, const char *line, size_t size)
 {
-	const struct workflow *workflow = self;
+	struct workflow *workflow = self;
 
 	if (workflow->heard)
 		workflow->heard(workflow->hearer, line, size);
-	workflow_text(self, line, size);
+	add_own(self, line, size);
 }
 
 void workflow_listen(struct workflow *workflow,

@@ -34,8 +34,9 @@ struct workflow *workflow_new(int fd, bool debug);
 void workflow_free(struct workflow *workflow);
 DEFINE_FREEP(struct workflow, workflow_free);
 
-/** A line or several. */
+/** A line or several of somebody else's. */
 void workflow_text(struct workflow *workflow, const char *text, size_t size);
+/** Lines of ours, which may quote others. */
 void workflow_say(struct workflow *workflow, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

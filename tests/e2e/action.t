@@ -168,6 +168,23 @@ def is_cancelled():
     r = run(project("five", start='["sleep", "100"]'), on_line=cancel_at("##[group]publish"))
     t.same((r.conclusion, served()), ("cancelled", "one"), "cancelled in publish: what was live still is", r.log)
     clean(r, "cancelled in publish")
+    # The engine kills both containers: nobody can undo anything but the post step.
+    killed = threading.Event()
+
+    def kill(_stage, text):
+        if "starting version" in text and not killed.is_set():
+            killed.set()
+            names = subprocess.run([*DOCKER, "ps", "-q", "--filter", "label=slipway.sibling"], capture_output=True, check=True, text=True).stdout.split()
+            run_id = RUNNER.job.contexts["github"]["run_id"]
+            for name in names:
+                labels = subprocess.run([*DOCKER, "inspect", "-f", "{{json .Config.Labels}}", name], capture_output=True, check=False, text=True).stdout
+                if run_id in labels:
+                    subprocess.run([*DOCKER, "kill", name, *RUNNER.left_over()], capture_output=True, check=False)
+    r = run(project("killed", start='["sleep", "100"]'), on_line=kill)
+    post = r.step("slipway", "post")
+    t.same((r.conclusion, post.conclusion, served()), ("failure", "success", "one"), "killed in publish: what was live still is", r.log)
+    t.ok(any("is undone" in a["message"] for a in post.annotations) and "##[group]rollback" in post.log, "the post step undid the rest", "\n".join(post.log))
+    clean(r, "killed in publish")
     r = run(project("six"))
     t.same((r.conclusion, served()), ("success", "six"), "the next deployment goes live", r.log)
     clean(r, "live again")
