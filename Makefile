@@ -88,6 +88,7 @@ crash: all
 bench: all $(BUILD)/tests/tools/load
 	BUILD=$(BUILD) scripts/bench
 	BUILD=$(BUILD) scripts/docker-engine with scripts/bench-image
+	BUILD=$(BUILD) scripts/bench-aws
 cover:
 	$(MAKE) check BUILD=build/cover OPT='-O0 -g --coverage' HARDEN= LDFLAGS=--coverage
 	gcovr --object-directory build/cover -e tests --txt
