@@ -68,8 +68,7 @@ bool run_marked(const struct run *run, const char *name);
 int run_keep_failure(const struct run *run, const char *name, enum step step,
 		     const struct err *failure, struct err *err) MUST_CHECK;
 /** False when there is none. */
-bool run_recall_failure(struct run *run, const char *name, enum step *step,
-			struct err *failure);
+bool run_recall_failure(struct run *run, const char *name, enum step *step, struct err *failure);
 
 /** Run a command of the project in the service's folder, its output told line by line. */
 int run_command(struct run *run, const char *const *argv, const char *const *env, int64_t timeout,
