@@ -2,9 +2,10 @@
 
 #include "target/target.h"
 
-extern const struct target target_server, target_app_runner;
+extern const struct target target_server, target_app_runner, target_ecs_express;
 
-const struct target *const targets[] = {&target_server, &target_app_runner, NULL};
+const struct target *const targets[] = {&target_server, &target_app_runner, &target_ecs_express,
+					NULL};
 
 void target_fact(struct deploy *deploy, const char *name, const char *value)
 {
