@@ -12,7 +12,8 @@
 #include "target/aws/open.h"
 
 #define PROBE_SECONDS    10
-#define LOOK_EVERY_MS    10000
+#define LOOK_GOOD_MS     1000
+#define LOOK_BAD_MS      10000
 #define ROLLBACK_SECONDS 1800
 #define RETIRE_SECONDS   300
 
@@ -55,7 +56,11 @@ static int shift(struct job *job, struct err *err)
 		return not_submitted(job, err);
 	/* The waiting for others isn't App Runner's time for ours. */
 	job->deadline = later(job, job->settings->wait_timeout);
-	return result == SUBMIT_NOTHING ? follow_judge(job, wish, err) : follow(job, wish, err);
+	if (result != SUBMIT_NOTHING)
+		return follow(job, wish, err);
+	job_note(job, "status", "UNCHANGED");
+	job_save(job);
+	return follow_judge(job, wish, err);
 }
 
 int app_runner_shift(struct deploy *deploy, struct err *err)
@@ -79,7 +84,7 @@ static const char *ca_file(const struct site *site)
 }
 
 /* One question to the app, by the URL that people have. */
-static int ask(struct job *job, const char *url, enum probe *probe, struct err *err)
+static int ask(struct job *job, const char *url, struct err *err)
 {
 	const struct health *health = job->deploy->app->health;
 	struct http_request request = {
@@ -96,9 +101,7 @@ static int ask(struct job *job, const char *url, enum probe *probe, struct err *
 	result = http_send(job->site->http, &request, &response, err);
 	if (result)
 		err_within(err, "GET %s%s", url, health->path);
-	else if (response.status == health->status)
-		*probe = PROBE_GOOD;
-	else
+	else if (response.status != health->status)
 		result = err_set(err, ERR_TRANSIENT, response.status,
 				 "GET %s%s answered %d, expected %lld", url, health->path,
 				 response.status, (long long)health->status);
@@ -110,14 +113,14 @@ static int ask(struct job *job, const char *url, enum probe *probe, struct err *
 	return result;
 }
 
-/* Is it still our version that runs? AWS isn't asked with every look. */
-static int is_ours(struct job *job, struct err *err)
+/* Does our version run, by AWS's word? Not asked with every look of the pipeline's, which come four
+ * times a second. */
+static int is_ours(struct job *job, bool answers, struct err *err)
 {
-	int64_t now = clock_ticks(job->site->clock);
-	int64_t last = json_integer_at(job->memo, "looked", -LOOK_EVERY_MS);
+	int64_t now = clock_ticks(job->site->clock), *looked = aws_open_looked(job->deploy);
 	json_auto json_t *wish = NULL;
 
-	if (now >= last && now - last < LOOK_EVERY_MS)
+	if (*looked && now - *looked < (answers ? LOOK_GOOD_MS : LOOK_BAD_MS))
 		return 0;
 	wish = wish_of(job);
 	job->deadline = later(job, PROBE_SECONDS * 3);
@@ -127,31 +130,44 @@ static int is_ours(struct job *job, struct err *err)
 		return err_set(err, ERR_TRANSIENT, 0, "the service is busy");
 	if (follow_check(job, wish, err))
 		return -1;
-	json_object_set_new(job->memo, "looked", json_integer(now));
-	json_object_set_new(job->memo, "public",
-			    json_boolean(json_text(job->service, "ServiceUrl") != NULL
-					 && shape_is_public(job->service)));
-	job_save(job);
+	*looked = now ? now : 1;
 	return 0;
+}
+
+static void say_private(struct job *job)
+{
+	if (job_recall(job, "private"))
+		return;
+	job_say(job, "the service is private: its URL can't be looked at from here");
+	job_note(job, "private", "true");
+	job_save(job);
 }
 
 int app_runner_probe(struct deploy *deploy, enum probe *probe, struct err *err)
 {
 	cleanup(job_close) struct job job;
+	struct err unanswered = ERR_INIT;
+	int asked = 0;
 
 	*probe = PROBE_WAITING;
-	if (job_open(&job, deploy, err) || is_ours(&job, err))
+	if (job_open(&job, deploy, err))
 		return -1;
-	if (!json_flag(job.memo, "public") || !deploy->url) {
-		if (!job_recall(&job, "private"))
-			job_say(&job,
-				"the service is private: its URL can't be looked at from here");
-		job_note(&job, "private", "true");
-		job_save(&job);
-		*probe = PROBE_GOOD;
-		return 0;
+	if (!job_recall(&job, "sent") && !job_recall(&job, "status"))
+		return 0; /* not asked for yet */
+	if (deploy->url)
+		asked = ask(&job, deploy->url, &unanswered);
+	if (is_ours(&job, asked == 0, err)) {
+		*probe = deploy->ending == ENDING_OPEN ? PROBE_WAITING : PROBE_BAD;
+		return *probe == PROBE_BAD ? 0 : -1;
 	}
-	return ask(&job, deploy->url, probe, err);
+	if (asked) {
+		*err = unanswered;
+		return -1;
+	}
+	if (!deploy->url)
+		say_private(&job);
+	*probe = PROBE_GOOD;
+	return 0;
 }
 
 /* ---- rollback ---- */

@@ -5,9 +5,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/text.h"
 
-#define NOTE_LIMIT (1024 * 1024)
+#define NOTE_LIMIT (4 * 1024 * 1024)
+#define KEPT       4
 
 static char *folder_of(const struct site *site)
 {
@@ -27,7 +27,7 @@ static char *path_of(const struct deploy *deploy)
 	return xprintf("%s/aws/%s.json", deploy->site->data, name);
 }
 
-/* {"fence": 7, "key": "12", "note": {…}}; an empty object when there is none, or it's broken. */
+/* {"fence": 7, "notes": {"12": {…}}}; an empty object when there is none, or it's broken. */
 static json_t *load(const struct deploy *deploy)
 {
 	cleanup(buf_free) struct buf text = BUF_INIT(NOTE_LIMIT);
@@ -62,6 +62,13 @@ static void store(struct deploy *deploy, const json_t *json)
 				  err.text);
 }
 
+/* Of the deployments before ours a few are kept: one may still be taken up by its own key. */
+static void forget_old(json_t *notes)
+{
+	while (json_object_size(notes) > KEPT)
+		json_object_del(notes, json_object_iter_key(json_object_iter(notes)));
+}
+
 int note_claim(struct deploy *deploy, struct err *err)
 {
 	json_auto json_t *json = load(deploy);
@@ -73,12 +80,9 @@ int note_claim(struct deploy *deploy, struct err *err)
 			"a newer deployment of service '%s' has taken over (claim %lld, ours "
 			"is %lld)",
 			deploy->app->service, (long long)fence, (long long)deploy->fence);
-	if (fence == deploy->fence && text_same(json_text(json, "key"), deploy->key))
+	if (fence == deploy->fence)
 		return 0;
-	if (!text_same(json_text(json, "key"), deploy->key))
-		json_object_del(json, "note");
 	json_object_set_new(json, "fence", json_integer(deploy->fence));
-	json_object_set_new(json, "key", json_string(deploy->key));
 	store(deploy, json);
 	return 0;
 }
@@ -86,19 +90,21 @@ int note_claim(struct deploy *deploy, struct err *err)
 json_t *note_read(const struct deploy *deploy)
 {
 	json_auto json_t *json = load(deploy);
-	json_t *note = json_object_get(json, "note");
+	json_t *note = json_object_get(json_object_get(json, "notes"), deploy->key);
 
-	if (!text_same(json_text(json, "key"), deploy->key) || !json_is_object(note))
-		return json_object();
-	return json_incref(note);
+	return json_is_object(note) ? json_incref(note) : json_object();
 }
 
 void note_write(struct deploy *deploy, json_t *note)
 {
 	json_auto json_t *json = load(deploy);
+	json_t *notes = json_object_get(json, "notes");
 
-	json_object_set_new(json, "fence", json_integer(deploy->fence));
-	json_object_set_new(json, "key", json_string(deploy->key));
-	json_object_set(json, "note", note);
+	if (!json_is_object(notes)) {
+		notes = json_object();
+		json_object_set_new(json, "notes", notes);
+	}
+	json_object_set(notes, deploy->key, note);
+	forget_old(notes);
 	store(deploy, json);
 }

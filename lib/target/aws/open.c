@@ -10,6 +10,7 @@
 struct aws_holder {
 	struct aws *aws;
 	struct cloud_site site;
+	int64_t looked;
 };
 
 int aws_open_alone(struct aws_holder **out, const struct site *site,
@@ -63,6 +64,13 @@ int aws_open(struct aws **out, struct deploy *deploy, const struct aws_settings 
 	deploy->let_go = let_go;
 	*out = holder->aws;
 	return 0;
+}
+
+int64_t *aws_open_looked(struct deploy *deploy)
+{
+	struct aws_holder *holder = deploy->held;
+
+	return &holder->looked;
 }
 
 int aws_pause(const struct site *site, int64_t milliseconds, int64_t deadline, struct err *err)

@@ -9,6 +9,10 @@
 int aws_open(struct aws **out, struct deploy *deploy, const struct aws_settings *settings,
 	     struct err *err) MUST_CHECK;
 
+/** When AWS was last asked whether our version runs, in ticks; 0 at first. It lives as long as the
+ * login that aws_open() made. */
+int64_t *aws_open_looked(struct deploy *deploy);
+
 /** The same without a deployment to keep it in (plan): the caller frees `holder` by
  * aws_open_free(). */
 struct aws_holder;
