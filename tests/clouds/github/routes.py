@@ -346,7 +346,7 @@ def commit(call, owner, repo, ref):
     found = call.github.commit_of(name, ref)
     if not found:
         raise invalid(f"No commit found for SHA: {ref}")
-    if call.headers.get("Accept") == "application/vnd.github.sha":
+    if re.search(r"vnd\.github(\.v3)?\.sha", call.headers.get("Accept") or ""):
         return Answer(200, found.encode(), {"Content-Type": "application/vnd.github.sha; charset=utf-8"})
     names = call.github.git(name, "show", "--name-only", "--format=", found).decode().splitlines()
     return Answer(200, json.dumps({"sha": found, "files": [{"filename": n} for n in names]}).encode())
