@@ -77,10 +77,10 @@ static void note_health(struct init_app *app, const char *source)
 /* The variable of a line "app = Flask(…" that isn't indented; NULL. */
 static const char *flask_variable(const char *source, struct arena *arena)
 {
-	for (const char *line = source; line && *line; line = strchr(line, '\n')) {
+	for (const char *line = source, *end; *line; line = *end ? end + 1 : end) {
 		size_t size, blanks;
 
-		line += *line == '\n';
+		end = line + strcspn(line, "\n");
 		size = strspn(line,
 			      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
 		blanks = strspn(line + size, " ");
