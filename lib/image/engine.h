@@ -69,6 +69,11 @@ int engine_tag(struct engine *engine, const char *image, const char *reference,
 /** Remove a name, and the image with its last one. 0 also when it is gone or in use. */
 int engine_untag(struct engine *engine, const char *reference, struct err *err) MUST_CHECK;
 
+/** The same for every name "repository:tag" whose image was made before `before` (seconds since
+ * 1970), but not for `except`. */
+int engine_untag_old(struct engine *engine, const char *repository, int64_t before,
+		     const char *except, struct err *err) MUST_CHECK;
+
 struct engine_auth {
 	const char *username, *password, *server; /* NULL username: anonymous */
 };

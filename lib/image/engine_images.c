@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/json.h"
 #include "image/engine_progress.h"
 #include "image/reference.h"
 #include "net/url.h"
@@ -101,6 +102,45 @@ int engine_untag(struct engine *engine, const char *reference, struct err *err)
 	    || err->kind == ERR_CONFLICT)
 		return 0;
 	return err_within(err, "remove image %s", reference);
+}
+
+static int untag_each(struct engine *engine, const json_t *image, const char *repository,
+		      const char *except, struct err *err)
+{
+	size_t size = strlen(repository), i;
+	json_t *tag;
+
+	json_array_foreach(json_object_get(image, "RepoTags"), i, tag)
+	{
+		const char *name = json_string_value(tag);
+
+		if (name && strncmp(name, repository, size) == 0 && name[size] == ':'
+		    && strcmp(name, except) != 0 && engine_untag(engine, name, err))
+			return -1;
+	}
+	return 0;
+}
+
+int engine_untag_old(struct engine *engine, const char *repository, int64_t before,
+		     const char *except, struct err *err)
+{
+	json_auto json_t *filters = json_pack("{s:[s]}", "reference", repository), *images = NULL;
+	cleanup(buf_free) struct buf path = BUF_INIT(16 * 1024), json = BUF_INIT(8 * 1024);
+	json_t *image;
+	size_t i;
+
+	buf_add_json(&json, filters);
+	buf_adds(&path, "/images/json?filters=");
+	url_encode(&path, buf_text(&json), false);
+	if (engine_get(engine, buf_text(&path), &images, err))
+		return err_within(err, "list the images named %s", repository);
+	json_array_foreach(images, i, image)
+	{
+		if (json_integer_at(image, "Created", before) < before
+		    && untag_each(engine, image, repository, except, err))
+			return -1;
+	}
+	return 0;
 }
 
 /* base64url with its padding, as the engine wants it. The caller wipes and frees. */

@@ -134,6 +134,18 @@ static int build(struct run *run, struct output *output, const char **id, struct
 	return result;
 }
 
+/* A server that builds for years must not fill up; a day, for another environment may be about to
+ * publish what it built. What serves has a name of its target's own. */
+static void forget_old_images(struct run *run)
+{
+	const char *name = arena_printf(run->arena, "slipway/%s", image_name(run));
+	struct err err = ERR_INIT;
+
+	if (engine_untag_old(run->engine, name, clock_now(run->world->clock) - 86400,
+			     image_tag(run), &err))
+		run_say(run, "warning: %s", err.text);
+}
+
 int run_build_image(struct run *run, struct err *err)
 {
 	const struct project_build *settings = run->service->build;
@@ -152,6 +164,7 @@ int run_build_image(struct run *run, struct err *err)
 	if (result)
 		return output_failed(&output, err);
 	run->artifact.image = id;
+	forget_old_images(run);
 	run_say(run, "image %s, %s", image_tag(run), id);
 	return 0;
 }

@@ -214,6 +214,19 @@ def pushes():
         call("untag", name)
 
 
+def old_names():
+    old = f"{NAME}-old"
+    for tag in ("1", "2", "3"):
+        call("tag", f"{NAME}:1", f"{old}:{tag}")
+    tags = lambda: subprocess.run(["docker", "images", "--format", "{{.Tag}}", old], capture_output=True, text=True).stdout.split()
+    t.same(call("untag-old", old, "0", f"{old}:2").returncode, 0, "names of old images are asked for")
+    t.same(sorted(tags()), ["1", "2", "3"], "none is older than that")
+    t.same(call("untag-old", old, str(2**40), f"{old}:2").returncode, 0, "and again")
+    t.same(tags(), ["2"], "all are, but for the one that is to stay")
+    call("untag", f"{old}:2")
+    t.ok(inspect(f"{NAME}:1"), "the image has its other name still")
+
+
 def places():
     got = subprocess.run([TOOL, "/nowhere/docker.sock", "ping"], capture_output=True, text=True)
     t.has(got.stdout, "absent: there is no Docker engine at /nowhere/docker.sock", "no socket")
@@ -265,6 +278,7 @@ try:
     lives()
     saved()
     pushes()
+    old_names()
     places()
     inside()
 finally:

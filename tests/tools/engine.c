@@ -236,6 +236,8 @@ static int call(struct engine *engine, const char *what, char **args, struct are
 		return ping(engine, arena, err);
 	if (text_same(what, "tag"))
 		return engine_tag(engine, args[0], args[1], err);
+	if (text_same(what, "untag-old"))
+		return engine_untag_old(engine, args[0], strtoll(args[1], NULL, 10), args[2], err);
 	if (text_same(what, "stop"))
 		return engine_stop(engine, args[0], 1, err);
 	if (text_same(what, "signal"))
