@@ -283,7 +283,7 @@ static int message(struct places *places, const char *text)
 
 void places_line(struct places *places, const char *line, size_t size)
 {
-	char copy[LONGEST + 1];
+	char copy[LONGEST + 1] = {0};
 	const char *text = copy;
 	size_t used = 0;
 

@@ -1,5 +1,6 @@
 #include "action/setup.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static int load_project(struct setup *out, struct project **project, const struc
 
 	if (read_text(&out->text, out->config, change, arena, err))
 		return -1;
+	assert(out->text);
 	if (project_read(project, out->config, out->text, strlen(out->text), arena, &mistakes, err))
 		return show_mistakes(&mistakes, out->config, call, err);
 	out->project = *project;

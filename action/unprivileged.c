@@ -1,8 +1,11 @@
 #include "action/unprivileged.h"
 
+#include <assert.h>
 #include <grp.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,7 +26,7 @@ void unprivileged_user(struct unprivileged *out, const char *workspace)
 	out->gid = NOBODY;
 	if (stat(workspace, &st) == 0 && st.st_uid != 0) {
 		out->uid = st.st_uid;
-		out->gid = st.st_gid;
+		out->gid = st.st_gid ? st.st_gid : NOBODY;
 	}
 }
 
@@ -70,13 +73,16 @@ struct order {
 
 static int read_user(struct order *order, const char *text, struct err *err)
 {
-	unsigned uid, gid;
+	char *end = NULL;
+	unsigned long uid = strtoul(text, &end, 10), gid = 0;
 
 	/* Only we write these words. */
-	if (sscanf(text, "%u:%u", &uid, &gid) != 2 || uid == 0 || gid == (unsigned)-1)
+	if (*end == ':')
+		gid = strtoul(end + 1, &end, 10);
+	if (uid == 0 || gid == 0 || *end || uid >= UINT32_MAX || gid >= UINT32_MAX)
 		return err_set(err, ERR_USAGE, 0, "confined: '%s' is no user", text);
-	order->uid = uid;
-	order->gid = gid;
+	order->uid = (uid_t)uid;
+	order->gid = (gid_t)gid;
 	order->drop = true;
 	return 0;
 }
@@ -164,6 +170,7 @@ int unprivileged_exec(char **words, struct err *err)
 	confine_root();
 	if (order.drop && become(&order, err))
 		return -1;
+	assert(order.program); /* read_words */
 	execvp(order.program[0], order.program);
 	return err_errno(err, "start %s", order.program[0]);
 }

@@ -407,7 +407,7 @@ static void override_one(struct reading *reading, struct project_service *servic
 	if (!environment)
 		environment = add_environment(service, override->environment, reading->arena);
 	read_environment(reading, environment, merged, "");
-	if (reading->mistakes->count == mistakes)
+	if (reading->mistakes->count == mistakes && environment->target)
 		check_target(reading, service, environment, "");
 }
 
