@@ -15,6 +15,7 @@ struct scenario {
 	int64_t build_timeout;              /* 0: 60 */
 	const char *fails;                  /* the call of source or target that fails … */
 	enum err_kind kind;                 /* … and how */
+	enum ending ending;                 /* how that left things, by the target's word */
 	const char *probes;                 /* w g b t(ransient), the last for ever; NULL: g */
 	int64_t settle;
 	enum step stop_at; /* the step in which the observer says `stop` */
@@ -125,6 +126,7 @@ static int fake_revive(struct deploy *deploy, struct err *err)
 static int fake_shift(struct deploy *deploy, struct err *err)
 {
 	deploy->memo = "shifted";
+	deploy->ending = state.scenario->ending;
 	return called("shift", err);
 }
 
@@ -449,6 +451,22 @@ static const struct scenario scenarios[] = {
 	 .calls = "fetch publish rollback",
 	 .message = "publish: scripted publish with ***",
 	 .said = "app saw ***"},
+	{"a shift that the platform took back itself", .fails = "shift", .ending = ENDING_REVERTED,
+	 .outcome = OUTCOME_ROLLED_BACK, .failed = STEP_SHIFT, .calls = "fetch publish shift"},
+	{"a shift that changed nothing", .fails = "shift", .ending = ENDING_AS_BEFORE,
+	 .outcome = OUTCOME_FAILED, .failed = STEP_SHIFT, .calls = "fetch publish shift"},
+	{"a shift whose settings were wrong", .fails = "shift", .kind = ERR_USAGE,
+	 .ending = ENDING_AS_BEFORE, .outcome = OUTCOME_USAGE, .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift"},
+	{"a shift that goes on without us", .fails = "shift", .kind = ERR_LIMIT,
+	 .ending = ENDING_GOES_ON, .outcome = OUTCOME_UNKNOWN, .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift", .message = "shift: "},
+	{"a shift that somebody else's overtook", .fails = "shift", .kind = ERR_CONFLICT,
+	 .ending = ENDING_SUPERSEDED, .outcome = OUTCOME_SUPERSEDED, .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift"},
+	{"cancelled, and it goes on", .fails = "shift", .kind = ERR_CANCELLED,
+	 .ending = ENDING_GOES_ON, .outcome = OUTCOME_CANCELLED, .failed = STEP_SHIFT,
+	 .calls = "fetch publish shift"},
 	{.name = "shift fails: it may have switched",
 	 .fails = "shift",
 	 .outcome = OUTCOME_ROLLED_BACK,
