@@ -21,31 +21,46 @@ static void check(const char *path, void (*make)(struct buf *out))
 		tap_note("%s", err.text);
 }
 
-/* A target's page is written by hand but for the table between these two lines. */
-static void check_target(const struct target *target)
+/* A page that is written by hand but for the tables between these two lines. */
+static void check_part(const char *path, const char *begins, const char *ends,
+		       const struct buf *table)
 {
-	static const char end[] = "<!-- end of settings -->\n";
-	cleanup(buf_free) struct buf page = BUF_INIT(1024 * 1024), table = BUF_INIT(1024 * 1024);
-	cleanup(buf_free) struct buf want = BUF_INIT(1024 * 1024);
-	autofree char *path = xprintf("docs/targets/%s.md", target->name);
+	cleanup(buf_free) struct buf page = BUF_INIT(1024 * 1024), want = BUF_INIT(1024 * 1024);
 	struct err err = ERR_INIT;
 	const char *start, *rest;
 
 	if (!ok(file_read(path, &page, &err) == 0, path))
 		return;
-	start = strstr(buf_text(&page), "<!-- settings:");
+	start = strstr(buf_text(&page), begins);
 	start = start ? strchr(start, '\n') : NULL;
-	rest = start ? strstr(start, end) : NULL;
-	if (!ok(rest != NULL, "has a place for the table of settings"))
+	rest = start ? strstr(start, ends) : NULL;
+	if (!ok(rest != NULL, "has a place for its tables"))
 		return;
-	fields_markdown(target->fields, &table);
 	buf_add(&want, page.data, (size_t)(start + 1 - page.data));
-	buf_addf(&want, "\n%s\n%s", buf_text(&table), rest);
+	buf_addf(&want, "\n%s\n%s", buf_text(table), rest);
 	if (getenv("UPDATE_DOCS"))
 		ok(file_write(path, want.data, want.size, 0644, &err) == 0, "written");
 	else
 		ok(strcmp(buf_text(&page), buf_text(&want)) == 0,
-		   "is what the table says (if not: make docs)");
+		   "is what the tables say (if not: make docs)");
+}
+
+static void check_target(const struct target *target)
+{
+	cleanup(buf_free) struct buf table = BUF_INIT(1024 * 1024);
+	autofree char *path = xprintf("docs/targets/%s.md", target->name);
+
+	fields_markdown(target->fields, &table);
+	check_part(path, "<!-- settings:", "<!-- end of settings -->\n", &table);
+}
+
+static void check_action(void)
+{
+	cleanup(buf_free) struct buf table = BUF_INIT(1024 * 1024);
+
+	action_markdown(&table);
+	check_part("docs/action.md",
+		   "<!-- inputs and outputs:", "<!-- end of inputs and outputs -->\n", &table);
 }
 
 /* The example of a page must be one that is accepted. */
@@ -80,6 +95,7 @@ int main(void)
 	for (size_t i = 0; targets[i]; i++)
 		check_target(targets[i]);
 	check("action.yml", action_yml);
+	check_action();
 	check_example(project_markdown, true);
 	check_example(settings_markdown, false);
 	return tap_done();
