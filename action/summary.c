@@ -123,8 +123,8 @@ void summary_result(struct summary *summary, const struct result *result, const 
 {
 	struct part *part = last(summary);
 
-	if (!part)
-		return;
+	if (!part || part->ended)
+		return; /* one service too many */
 	part->ended = true;
 	part->outcome = result->outcome;
 	part->version = xstrdup(result->progress.version);
