@@ -217,7 +217,8 @@ int outbox_step(struct outbox *outbox, struct err *err)
 				    err);
 	if (got)
 		return got < 0 ? err_within(err, "look for what GitHub should know") : got;
-	telling.memo = memo = read_memo(report.memo);
+	memo = read_memo(report.memo);
+	telling.memo = memo;
 	telling.key = arena_printf(arena, "%s-%" PRId64, outbox->name, report.deployment);
 	if (outbox->link)
 		telling.log = arena_printf(arena, "%s/v1/deployments/%" PRId64 "/log", outbox->link,
