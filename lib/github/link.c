@@ -88,9 +88,9 @@ static const char *read_parameters(const char *at, const char *relation, bool *f
 
 char *link_find(const char *header, const char *relation)
 {
-	const char *at = header ? header : "";
+	const char *at = header;
 
-	while (*at) {
+	while (at && *at) {
 		const char *url, *end;
 		bool found;
 

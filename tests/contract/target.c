@@ -56,7 +56,9 @@ static unsigned server_versions(struct bench *bench)
 static const struct harness harnesses[] = {
 	{"server", bench_open, server_try, bench_checkout, server_serves, server_versions,
 	 bench_close, NULL, true},
-	{"app-runner", app_runner_open, app_runner_try, app_runner_build, app_runner_serves, NULL,
+	{"app-runner", aws_open_world, app_runner_try, aws_build, app_runner_serves, NULL,
+	 aws_close, aws_absent, false},
+	{"ecs-express", aws_open_world, ecs_express_try, aws_build, ecs_express_serves, NULL,
 	 aws_close, aws_absent, false},
 };
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "target/app_runner/settings.h"
 #include "target/bench.h"
+#include "target/ecs_express/settings.h"
 
 #define AWS_COMMIT "0123456789ab"
 #define AWS_SHOP   "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:" AWS_COMMIT "-"
@@ -18,6 +19,7 @@ static struct {
 	char url[64], endpoint[96], image[200];
 	const char *env[8];
 	struct app_runner_settings app_runner;
+	struct express_settings ecs_express;
 } aws_world;
 
 static inline const char *aws_absent(void)
@@ -81,7 +83,7 @@ static inline void aws_control(struct bench *bench, const char *what, const char
 	aws_ask(bench, url, body);
 }
 
-static inline void app_runner_open(struct bench *bench)
+static inline void aws_open_world(struct bench *bench)
 {
 	static const char *const env[] = {
 		"AWS_REGION=us-east-1",
@@ -123,13 +125,31 @@ static inline void app_runner_try(struct bench *bench, struct try *try, struct a
 	try->env[0] = NULL;
 }
 
-static inline void app_runner_build(struct try *try)
+static inline void aws_build(struct try *try)
 {
 	(void)try;
 }
 
+static inline void ecs_express_try(struct bench *bench, struct try *try, struct arena *arena,
+				   const char *key, int64_t fence)
+{
+	bench_try(bench, try, arena, key, fence, "ok");
+	aws_world.ecs_express = (struct express_settings){
+		.service_name = "shop",
+		.image = arena_printf(arena, AWS_SHOP "%s", key),
+		.execution_role = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
+		.infrastructure_role = "arn:aws:iam::123456789012:role/ecsInfrastructure",
+		.architecture = -1,
+		.busy_timeout = 60,
+		.wait_timeout = 60,
+	};
+	try->deploy.settings = &aws_world.ecs_express;
+	try->artifact.commit = AWS_COMMIT "cdef0123456789abcdef0123456789";
+	try->env[0] = NULL;
+}
+
 /* The app answers with the name of its image. */
-static inline const char *app_runner_serves(struct bench *bench)
+static inline const char *aws_serves(struct bench *bench, const char *kind)
 {
 	autofree char *control = xprintf("%s/_control/state", aws_world.url);
 	const char *state = aws_ask(bench, control, NULL), *answer;
@@ -138,14 +158,24 @@ static inline const char *app_runner_serves(struct bench *bench)
 
 	if (json_parse(&json, state, strlen(state), &err))
 		bail_out(err.text);
-	for (size_t i = 0; i < json_array_size(json_at(json, "apprunner")); i++) {
-		const json_t *service = json_array_get(json_at(json, "apprunner"), i);
+	for (size_t i = 0; i < json_array_size(json_at(json, kind)); i++) {
+		const json_t *service = json_array_get(json_at(json, kind), i);
 
 		answer = aws_ask(bench, json_text(service, "url"), NULL);
 		if (text_starts(answer, AWS_SHOP))
 			return answer + strlen(AWS_SHOP);
 	}
 	return "";
+}
+
+static inline const char *app_runner_serves(struct bench *bench)
+{
+	return aws_serves(bench, "apprunner");
+}
+
+static inline const char *ecs_express_serves(struct bench *bench)
+{
+	return aws_serves(bench, "ecs");
 }
 
 static inline void aws_close(struct bench *bench)

@@ -9,28 +9,10 @@
 #include "target/app_runner/steps.h"
 #include "target/app_runner/submit.h"
 #include "target/app_runner/wish.h"
+#include "target/aws/live.h"
 
 #define PUBLISH_SECONDS 600
 #define MANY_VARIABLES  50
-
-/* "<12 of the commit>-<key>", as every target names its versions. */
-static const char *version_of(const struct deploy *deploy)
-{
-	const char *commit = deploy->artifact->commit;
-
-	return arena_printf(deploy->arena, "%.12s-%s", commit ? commit : "by-hand", deploy->key);
-}
-
-/* How people call what an image's name stands for: its tag, else its digest. */
-static const char *label_of(const char *runs)
-{
-	const char *slash = runs ? strrchr(runs, '/') : NULL;
-	const char *rest = slash ? slash : runs;
-	const char *digest = rest ? strstr(rest, "@sha256:") : NULL;
-	const char *tag = rest ? strchr(rest, ':') : NULL;
-
-	return digest ? digest + 1 : tag ? tag + 1 : runs;
-}
 
 /* A connection whose handshake nobody finished in the console builds nothing. */
 static int check_connection(struct job *job, struct err *err)
@@ -171,7 +153,7 @@ int app_runner_publish(struct deploy *deploy, struct err *err)
 	const json_t *previous;
 
 	deploy->ending = ENDING_AS_BEFORE;
-	deploy->version = version_of(deploy);
+	deploy->version = aws_live_version(deploy);
 	if (job_open(&job, deploy, err))
 		return -1;
 	job.deadline = clock_ticks(job.site->clock)
@@ -180,7 +162,7 @@ int app_runner_publish(struct deploy *deploy, struct err *err)
 		return -1;
 	previous = json_object_get(job.memo, "previous");
 	deploy->previous =
-		previous ? arena_strdup(deploy->arena, label_of(shape_runs(previous))) : NULL;
+		previous ? arena_strdup(deploy->arena, aws_live_label(shape_runs(previous))) : NULL;
 	deploy->image = arena_strdup(deploy->arena, job_recall(&job, "stored"));
 	if (!deploy->image)
 		deploy->image = arena_strdup(deploy->arena, job_recall(&job, "image"));

@@ -2,13 +2,13 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "net/http.h"
 #include "target/app_runner/api.h"
 #include "target/app_runner/follow.h"
 #include "target/app_runner/shape.h"
 #include "target/app_runner/steps.h"
 #include "target/app_runner/submit.h"
 #include "target/app_runner/wish.h"
+#include "target/aws/live.h"
 #include "target/aws/open.h"
 
 #define PROBE_SECONDS    10
@@ -75,44 +75,6 @@ int app_runner_shift(struct deploy *deploy, struct err *err)
 
 /* ---- probe ---- */
 
-/* Who needs a bundle to reach AWS (a proxy that looks into TLS) needs it here too. */
-static const char *ca_file(const struct site *site)
-{
-	const struct cloud_site cloud = {.env = site->env};
-
-	return cloud_env(&cloud, "AWS_CA_BUNDLE");
-}
-
-/* One question to the app, by the URL that people have. */
-static int ask(struct job *job, const char *url, struct err *err)
-{
-	const struct health *health = job->deploy->app->health;
-	struct http_request request = {
-		.method = "GET",
-		.timeout = PROBE_SECONDS,
-		.tick = job->site->tick,
-		.self = job->site->self,
-		.ca_file = ca_file(job->site),
-	};
-	struct http_response response = {0};
-	int result;
-
-	request.url = xprintf("%s%s", url, health->path);
-	result = http_send(job->site->http, &request, &response, err);
-	if (result)
-		err_within(err, "GET %s%s", url, health->path);
-	else if (response.status != health->status)
-		result = err_set(err, ERR_TRANSIENT, response.status,
-				 "GET %s%s answered %d, expected %lld", url, health->path,
-				 response.status, (long long)health->status);
-	http_request_free(&request);
-	http_response_free(&response);
-	/* A name that isn't there yet, a certificate that isn't: new services take a while. */
-	if (result && err->kind != ERR_CANCELLED)
-		err->kind = ERR_TRANSIENT;
-	return result;
-}
-
 /* Does our version run, by AWS's word? Not asked with every look of the pipeline's, which come four
  * times a second. */
 static int is_ours(struct job *job, bool answers, struct err *err)
@@ -155,7 +117,7 @@ int app_runner_probe(struct deploy *deploy, enum probe *probe, struct err *err)
 	if (!job_recall(&job, "sent") && !job_recall(&job, "status"))
 		return 0; /* not asked for yet */
 	if (deploy->url)
-		asked = ask(&job, deploy->url, &unanswered);
+		asked = aws_live_ask(job.site, deploy->app->health, deploy->url, &unanswered);
 	if (is_ours(&job, asked == 0, err)) {
 		*probe = deploy->ending == ENDING_OPEN ? PROBE_WAITING : PROBE_BAD;
 		return *probe == PROBE_BAD ? 0 : -1;

@@ -62,8 +62,10 @@ static int look(struct express *job, const json_t *wish, struct watch *watch, st
 	if (!arn && express_find_sent(job, express_shape_image(wish), err) < 0)
 		return -1;
 	arn = express_recall(job, "deployment");
-	if (!arn)
+	if (!arn) {
+		tell(job, watch, NULL);
 		return 0;
+	}
 	if (express_deployment(job, arn, &row, err))
 		return -1;
 	status = json_text(row, "status");

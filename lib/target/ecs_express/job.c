@@ -36,6 +36,8 @@ int express_open(struct express *job, struct deploy *deploy, struct err *err)
 	if (note_claim(deploy, err) || aws_open(&job->aws, deploy, &job->settings->aws, err))
 		return -1;
 	recall(job);
+	job->arn = arena_strdup(job->arena, express_recall(job, "arn"));
+	job->cluster = arena_strdup(job->arena, express_recall(job, "cluster"));
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct express {
 
 	/*
 	 * What must be known after a crash, in deploy->memo and in the note (aws/note.h):
+	 *   arn, cluster
 	 *   seen        publish has looked at what was there before
 	 *   image, digest
 	 *   previous    the shape (shape.h) that was live before; absent: nothing was

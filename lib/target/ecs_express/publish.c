@@ -3,31 +3,13 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "target/aws/image.h"
+#include "target/aws/live.h"
 #include "target/ecs_express/api.h"
 #include "target/ecs_express/shape.h"
 #include "target/ecs_express/steps.h"
 #include "target/ecs_express/submit.h"
 
 #define PUBLISH_SECONDS 900
-
-/* "<12 of the commit>-<key>", as every target names its versions. */
-static const char *version_of(const struct deploy *deploy)
-{
-	const char *commit = deploy->artifact->commit;
-
-	return arena_printf(deploy->arena, "%.12s-%s", commit ? commit : "by-hand", deploy->key);
-}
-
-/* How people call what an image's name stands for: its tag, else its digest. */
-static const char *label_of(const char *image)
-{
-	const char *slash = image ? strrchr(image, '/') : NULL;
-	const char *rest = slash ? slash : image;
-	const char *digest = rest ? strstr(rest, "@sha256:") : NULL;
-	const char *tag = rest ? strchr(rest, ':') : NULL;
-
-	return digest ? digest + 1 : tag ? tag + 1 : image;
-}
 
 /* ---- the image ---- */
 
@@ -135,6 +117,8 @@ static int publish(struct express *job, struct err *err)
 	if (!express_recall(job, "seen") && express_wait(job, err))
 		return -1;
 	remember(job);
+	express_note(job, "arn", job->arn);
+	express_note(job, "cluster", job->cluster);
 	express_save(job);
 	if (choose_image(job, &image, &digest, err))
 		return -1;
@@ -150,16 +134,16 @@ int express_publish(struct deploy *deploy, struct err *err)
 	const json_t *previous;
 
 	deploy->ending = ENDING_AS_BEFORE;
-	deploy->version = version_of(deploy);
+	deploy->version = aws_live_version(deploy);
 	if (express_open(&job, deploy, err))
 		return -1;
 	job.deadline = express_later(&job, PUBLISH_SECONDS + job.settings->busy_timeout);
 	if (publish(&job, err))
 		return -1;
 	previous = json_object_get(job.memo, "previous");
-	deploy->previous =
-		previous ? arena_strdup(deploy->arena, label_of(express_shape_image(previous)))
-			 : NULL;
+	deploy->previous = previous ? arena_strdup(deploy->arena,
+						   aws_live_label(express_shape_image(previous)))
+				    : NULL;
 	deploy->image = arena_strdup(deploy->arena, express_recall(&job, "image"));
 	if (express_recall(&job, "digest"))
 		target_fact(deploy, "image-digest", express_recall(&job, "digest"));

@@ -214,7 +214,7 @@ const struct field express_fields[] = {
 		 "its tag"},
 	{.name = "repository-credentials", .type = FIELD_TEXT, AT(repository_credentials),
 	 .valid = valid_credentials,
-	 .help = "ARN of the secret (Secrets Manager) that opens a private registry that isn't ECR"},
+	 .help = "ARN of the secret (Secrets Manager) that opens a private registry (not ECR)"},
 	{.name = "execution-role", .type = FIELD_TEXT, AT(execution_role), .valid = valid_role,
 	 .help = "ARN of the role by which ECS pulls the image, reads runtime-secrets and writes "
 		 "logs; needed for a new service"},

@@ -2,15 +2,17 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "net/http.h"
+#include "target/aws/live.h"
+#include "target/aws/open.h"
 #include "target/ecs_express/api.h"
 #include "target/ecs_express/follow.h"
 #include "target/ecs_express/shape.h"
 #include "target/ecs_express/steps.h"
 #include "target/ecs_express/submit.h"
 
-#define PROBE_SECONDS  10
-#define LOOK_EVERY_MS  10000
+#define PROBE_SECONDS  30
+#define LOOK_GOOD_MS   1000
+#define LOOK_BAD_MS    10000
 #define RETIRE_SECONDS 300
 
 static json_t *wish_of(const struct express *job)
@@ -47,8 +49,11 @@ static int shift(struct express *job, struct err *err)
 		return not_submitted(job, err);
 	/* The waiting for others isn't ECS's time for ours. */
 	job->deadline = express_later(job, job->settings->wait_timeout);
-	return express_recall(job, "sent") ? express_follow(job, wish, err)
-					   : express_judge(job, wish, err);
+	if (express_recall(job, "sent"))
+		return express_follow(job, wish, err);
+	express_note(job, "status", "UNCHANGED");
+	express_save(job);
+	return express_judge(job, wish, err);
 }
 
 int express_shift(struct deploy *deploy, struct err *err)
@@ -63,74 +68,65 @@ int express_shift(struct deploy *deploy, struct err *err)
 
 /* ---- probe ---- */
 
-/* One question to the app, by the URL that people have. */
-static int ask(struct express *job, const char *url, enum probe *probe, struct err *err)
+/* Is it our revision that runs, by AWS's word? Not asked with every look of the pipeline's, which
+ * come four times a second. */
+static int is_ours(struct express *job, bool answers, struct err *err)
 {
-	const struct health *health = job->deploy->app->health;
-	struct http_request request = {.method = "GET", .timeout = PROBE_SECONDS};
-	struct http_response response = {0};
-	int result;
-
-	request.url = xprintf("%s%s", url, health->path);
-	result = http_send(job->site->http, &request, &response, err);
-	if (result)
-		err_within(err, "GET %s%s", url, health->path);
-	else if (response.status == health->status)
-		*probe = PROBE_GOOD;
-	else
-		result = err_set(err, ERR_TRANSIENT, response.status,
-				 "GET %s%s answered %d, expected %lld", url, health->path,
-				 response.status, (long long)health->status);
-	http_request_free(&request);
-	http_response_free(&response);
-	/* A name that isn't there yet, a certificate that isn't: new services take a while. */
-	if (result && err->kind != ERR_CANCELLED)
-		err->kind = ERR_TRANSIENT;
-	return result;
-}
-
-/* Is it still our revision that runs? AWS isn't asked with every look. */
-static int is_ours(struct express *job, struct err *err)
-{
-	int64_t now = clock_ticks(job->site->clock);
-	int64_t last = json_integer_at(job->memo, "looked", -LOOK_EVERY_MS);
+	int64_t now = clock_ticks(job->site->clock), *looked = aws_open_looked(job->deploy);
 	json_auto json_t *wish = NULL;
 
-	if (now >= last && now - last < LOOK_EVERY_MS)
+	if (*looked && now - *looked < (answers ? LOOK_GOOD_MS : LOOK_BAD_MS))
 		return 0;
 	wish = wish_of(job);
-	job->deadline = express_later(job, PROBE_SECONDS * 3);
+	job->deadline = express_later(job, PROBE_SECONDS);
 	if (express_find(job, err) || express_judge_now(job, wish, err))
 		return -1;
-	json_object_set_new(job->memo, "looked", json_integer(now));
-	json_object_set_new(job->memo, "private",
-			    json_boolean(express_is_private(express_active(
-				    job->service, express_recall(job, "revision")))));
+	*looked = now ? now : 1;
+	return 0;
+}
+
+/* No URL: because it is private, or because it isn't told yet. */
+static int without_url(struct express *job, enum probe *probe, struct err *err)
+{
+	const json_t *active = express_active(job->service, express_recall(job, "revision"));
+
+	if (!express_recall(job, "private") && !express_is_private(active)) {
+		*aws_open_looked(job->deploy) = 0;
+		return err_set(err, ERR_TRANSIENT, 0, "ECS hasn't told the service's URL yet");
+	}
+	if (!express_recall(job, "private"))
+		express_say(job, "the service is private: its URL can't be looked at from here");
+	express_note(job, "private", "true");
 	express_save(job);
+	*probe = PROBE_GOOD;
 	return 0;
 }
 
 int express_probe(struct deploy *deploy, enum probe *probe, struct err *err)
 {
 	cleanup(express_close) struct express job;
+	struct err unanswered = ERR_INIT;
+	int asked = 0;
 
 	*probe = PROBE_WAITING;
-	if (express_open(&job, deploy, err) || is_ours(&job, err))
+	if (express_open(&job, deploy, err))
 		return -1;
-	if (json_flag(job.memo, "private")) {
-		if (!express_recall(&job, "private-said"))
-			express_say(&job,
-				    "the service is private: its URL can't be looked at from here");
-		express_note(&job, "private-said", "true");
-		express_save(&job);
-		*probe = PROBE_GOOD;
-		return 0;
-	}
+	if (!express_recall(&job, "status"))
+		return 0; /* not shifted yet */
 	if (deploy->url)
-		return ask(&job, deploy->url, probe, err);
-	json_object_del(job.memo, "looked");
-	express_save(&job);
-	return err_set(err, ERR_TRANSIENT, 0, "ECS hasn't told the service's URL yet");
+		asked = aws_live_ask(job.site, deploy->app->health, deploy->url, &unanswered);
+	if (is_ours(&job, asked == 0, err)) {
+		*probe = deploy->ending == ENDING_OPEN ? PROBE_WAITING : PROBE_BAD;
+		return *probe == PROBE_BAD ? 0 : -1;
+	}
+	if (asked) {
+		*err = unanswered;
+		return -1;
+	}
+	if (!deploy->url)
+		return without_url(&job, probe, err);
+	*probe = PROBE_GOOD;
+	return 0;
 }
 
 /* ---- rollback ---- */
