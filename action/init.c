@@ -105,7 +105,7 @@ static int init(const struct call *call, struct err *err)
 
 const struct command command_init = {
 	.name = "init",
-	.summary = "write a slipway.yml, a Dockerfile and a workflow for the app in a folder",
+	.summary = "write slipway.yml, a Dockerfile and a workflow for an app",
 	.operand = "[FOLDER]",
 	.description = "Looks at the folder (this one when none is named) for a Flask app, a Go "
 		       "program or a Dockerfile, and writes what is missing: slipway.yml, "

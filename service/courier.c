@@ -1,4 +1,5 @@
 /* The role that deals with GitHub where nobody waits: tells it, and asks for what was missed. */
+#include "base/confine.h"
 #include "base/log.h"
 #include "net/http.h"
 #include "service/catchup.h"
@@ -77,7 +78,7 @@ int courier_main(const struct settings *settings, struct err *err)
 	if (store_open(&store, settings_store(settings, arena), err) < 0
 	    || store->name(store, arena, &outbox.name, err) < 0
 	    || http_curl_new(&http, "slipwayd", err) < 0
-	    || login_open(&github, settings, http, err) < 0)
+	    || login_open(&github, settings, http, err) < 0 || confine_no_children(err) < 0)
 		return -1;
 	github_be_patient(github, &patience);
 	outbox.store = catchup.store = store;

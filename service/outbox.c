@@ -138,25 +138,37 @@ static int settle_failure(struct telling *telling, const struct outbox_part *par
 	return put_off(telling, failure->text, wait, err);
 }
 
+static const char *state_text(const struct telling *telling)
+{
+	const struct report *report = telling->report;
+
+	return arena_printf(telling->arena, "%s %s", report->state, report->step);
+}
+
 /* All is said of this state. */
 static int settle_quiet(struct telling *telling, struct err *err)
 {
 	struct store *store = telling->outbox->store;
-	autofree char *text = json_dumps(telling->memo, JSON_COMPACT);
+	autofree char *text = NULL;
 
+	json_object_set_new(telling->memo, "now", json_string(state_text(telling)));
+	json_object_set_new(telling->memo, "at", json_integer(clock_ticks(telling->outbox->clock)));
+	text = json_dumps(telling->memo, JSON_COMPACT);
 	return store->report_keep(store, telling->report, text,
 				  outbox_ended(telling->report) ? REPORT_CLOSED : REPORT_TOLD, err);
 }
 
-/* A step that comes soon after something was told waits a little: it may be over by then. */
-static int64_t too_soon(struct telling *telling)
+/* A step that comes soon after another was told waits a little: it may be over by then. */
+static int64_t too_soon(const struct telling *telling)
 {
+	int64_t progress = telling->outbox->progress;
 	int64_t at = json_integer_at(telling->memo, "at", 0);
 	int64_t since = clock_ticks(telling->outbox->clock) - at;
+	const char *told = json_text(telling->memo, "now");
 
-	if (at == 0 || outbox_ended(telling->report) || since < 0)
+	if (!told || !text_starts(told, "running ") || outbox_ended(telling->report) || since < 0)
 		return 0;
-	return since < telling->outbox->progress ? telling->outbox->progress - since : 0;
+	return since < progress ? progress - since : 0;
 }
 
 static int tell(struct telling *telling, struct err *err)
@@ -205,7 +217,8 @@ int outbox_step(struct outbox *outbox, struct err *err)
 				    err);
 	if (got)
 		return got < 0 ? err_within(err, "look for what GitHub should know") : got;
-	telling.memo = memo = read_memo(report.memo);
+	memo = read_memo(report.memo);
+	telling.memo = memo;
 	telling.key = arena_printf(arena, "%s-%" PRId64, outbox->name, report.deployment);
 	if (outbox->link)
 		telling.log = arena_printf(arena, "%s/v1/deployments/%" PRId64 "/log", outbox->link,

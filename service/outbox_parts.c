@@ -54,17 +54,11 @@ static bool never_began(const struct report *report, const json_t *memo)
 	       && !json_text(memo, "saying") && !json_flag(memo, "begun");
 }
 
-static void note_time(struct telling *telling)
-{
-	json_object_set_new(telling->memo, "at", json_integer(clock_ticks(telling->outbox->clock)));
-}
-
 /* It stands there: with this the memo says so. */
-static int was_said(struct telling *telling, json_t *memo, const char *text)
+static int was_said(json_t *memo, const char *text)
 {
 	json_object_set_new(memo, "said", json_string(text));
 	json_object_del(memo, "saying");
-	note_time(telling);
 	return PART_CALLED;
 }
 
@@ -152,7 +146,7 @@ static int tell_deployment(struct telling *telling, json_t *memo, int64_t id, st
 		return -1;
 	if (!told && deployments_tell(github, report->repository, id, &status, err) < 0)
 		return -1;
-	return was_said(telling, memo, text);
+	return was_said(memo, text);
 }
 
 static int advance_deployment(struct telling *telling, json_t *memo, struct err *err)
@@ -203,7 +197,7 @@ static int advance_retire(struct telling *telling, json_t *memo, struct err *err
 	if (!told
 	    && deployments_tell(telling->outbox->github, report->repository, id, &status, err) < 0)
 		return -1;
-	return was_said(telling, memo, "inactive");
+	return was_said(memo, "inactive");
 }
 
 const struct outbox_part outbox_retire = {"retire", advance_retire};
@@ -232,7 +226,7 @@ static int advance_status(struct telling *telling, json_t *memo, struct err *err
 		return -1;
 	if (!is && checks_post_status(github, &status, err) < 0)
 		return -1;
-	return was_said(telling, memo, report->state);
+	return was_said(memo, report->state);
 }
 
 const struct outbox_part outbox_status = {"status", advance_status};
@@ -317,7 +311,7 @@ static int advance_check(struct telling *telling, json_t *memo, struct err *err)
 		return PART_QUIET;
 	if (send_check(telling, memo, &run, err) < 0)
 		return -1;
-	return was_said(telling, memo, report->state);
+	return was_said(memo, report->state);
 }
 
 const struct outbox_part outbox_check = {"check", advance_check};

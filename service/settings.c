@@ -147,7 +147,7 @@ static void check_dealings(struct reading *reading)
 		mistakes_add(reading->mistakes, "/github/report",
 			     "'checks' can be made by an App only; expected 'app', or 'statuses' "
 			     "instead");
-	if (list_has(github->report, "none") && github->report[1])
+	if (github->report && list_has(github->report, "none") && github->report[1])
 		mistakes_add(reading->mistakes, "/github/report",
 			     "'none' with others beside it; expected it alone");
 	if (github->deliveries && !list_has(github->deliveries, "none") && !login)

@@ -155,8 +155,11 @@ int deliveries_hooks(struct github *github, const struct deliveries_hook *whose,
 
 	*out = NULL;
 	*count = 0;
-	if (rc == 0)
-		*out = arena_alloc(arena, (json_array_size(answer.json) + 1) * sizeof **out);
+	if (rc < 0) {
+		github_answer_free(&answer);
+		return -1;
+	}
+	*out = arena_alloc(arena, (json_array_size(answer.json) + 1) * sizeof **out);
 	json_array_foreach(answer.json, i, json)
 	{
 		const char *url = json_text(json, "config.url");
@@ -168,5 +171,5 @@ int deliveries_hooks(struct github *github, const struct deliveries_hook *whose,
 		};
 	}
 	github_answer_free(&answer);
-	return rc;
+	return 0;
 }

@@ -77,8 +77,10 @@ static bool is_ours(const json_t *deployment, const char *key)
 	const json_t *payload = json_object_get(deployment, "payload");
 	json_auto json_t *parsed = NULL;
 
-	if (json_is_string(payload))
-		payload = parsed = json_loads(json_string_value(payload), 0, NULL);
+	if (json_is_string(payload)) {
+		parsed = json_loads(json_string_value(payload), 0, NULL);
+		payload = parsed;
+	}
 	return key ? text_same(json_text(payload, "slipway.key"), key)
 		   : json_object_get(payload, "slipway") != NULL;
 }

@@ -88,9 +88,9 @@ static const char *read_parameters(const char *at, const char *relation, bool *f
 
 char *link_find(const char *header, const char *relation)
 {
-	const char *at = header;
+	const char *at = header ? header : "";
 
-	while (at && *at) {
+	while (*at) {
 		const char *url, *end;
 		bool found;
 

@@ -1,5 +1,6 @@
 /* Target app-runner without a network: spellings, what would be sent, and what can't be. */
 #include "base/json.h"
+#include "pipeline/project.h"
 #include "tap.h"
 #include "target/app_runner/hint.h"
 #include "target/app_runner/settings.h"
@@ -308,20 +309,40 @@ static void checks(void)
 	check_says(bad, app, SAYS("service-name", NULL), "a name that would be too long");
 }
 
+/* What a refusal tells people to write is accepted, and is the same service. */
 static void express(void)
 {
+	static const struct field_pair secrets[] = {
+		{"DB", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf:url::"},
+		{NULL, NULL}};
+	static const struct field_pair tags[] = {{"team", "web: \"x\""}, {NULL, NULL}};
+	struct app_runner_scaling scaling = {.min = 2, .max = 5};
 	struct app_runner_settings settings = settings_of(ECR "shop:1");
 	struct app app = app_of(NULL, NULL);
+	cleanup(mistakes_free) struct mistakes mistakes = MISTAKES_INIT("slipway.yml");
+	cleanup(arena_freep) struct arena *arena = arena_new();
 	cleanup(buf_free) struct buf out = BUF_INIT(4096);
+	struct project *project = NULL;
+	struct err err = ERR_INIT;
 
 	settings.cpu = "0.5 vCPU";
 	settings.memory = "1 GB";
 	settings.port = 3000;
-	hint_express(&settings, &app, "eu-west-1", &out);
+	settings.instance_role = ROLE "app";
+	settings.runtime_secrets = secrets;
+	settings.tags = tags;
+	settings.scaling = &scaling;
+	buf_adds(&out, "version: 1\nservices:\n  shop:\n    environments:\n");
+	hint_express(&settings, &app, "eu-west-1", "123456789012", &out);
 	ok(strstr(buf_text(&out), "target: ecs-express\n") && strstr(buf_text(&out), "port: 3000\n")
 		   && strstr(buf_text(&out), "cpu: 512\n")
 		   && strstr(buf_text(&out), "image: " ECR "shop:1\n"),
 	   "the same service for ecs-express");
+	if (!ok(project_read(&project, "slipway.yml", buf_text(&out), out.size, arena, &mistakes,
+			     &err)
+			== 0,
+		"is accepted as it stands"))
+		tap_note("%s\n%s", buf_text(&mistakes.text), buf_text(&out));
 }
 
 int main(void)
