@@ -152,10 +152,9 @@ jobs:
     def strays(self):
         """Containers of the action's, but not those that serve."""
         run = self.runner.job.contexts["github"]["run_id"]
-        told = docker("ps", "-a", "--format", "{{.ID}} {{.Image}} {{.Labels}} {{.Mounts}}")
         ours = {c["Id"][:12] for c in self.apps()}
-        return [line for line in told.splitlines() if line.split()[0] not in ours
-                and (f"slipway.sibling={run}" in line or "slipway.task=" in line and self.runner.label in line)]
+        return [line for line in docker("ps", "-a", "--format", "{{.ID}} {{.Image}} {{.Labels}}").splitlines() if line.split()[0] not in ours
+                and (f"slipway.sibling={run}" in line or f"slipway.service={NAME}" in line)]
 
     def images(self):
         """The names of images of this test's services, but those that serve or did."""
