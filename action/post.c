@@ -60,6 +60,7 @@ static int forget(struct act *act, const struct unfinished *left, struct err *er
 	workflow_say(act->workflow, "%s in %s was cut off in %s: nothing had been switched",
 		     left->service, left->environment, step_name(left->step));
 	tell_end(act->tell, left->deployment, &result, 0);
+	respawn_tidy_tasks(act, left->job);
 	unfinished_forget(act->notes);
 	return file_remove_tree(left->work, err);
 }

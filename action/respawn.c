@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "image/engine.h"
 
 enum { MOST_MOUNTS = 32, LONGEST = 24 * 3600 };
@@ -163,7 +164,7 @@ int respawn(struct act *act, const char *command, struct err *err)
 	return result;
 }
 
-void respawn_tidy(struct act *act)
+static void remove_all(struct act *act, const char *labelled)
 {
 	const struct engine_site site = {.http = act->http, .clock = &clock_system};
 	struct engine *engine;
@@ -175,14 +176,26 @@ void respawn_tidy(struct act *act)
 	if (!act->place.docker)
 		return;
 	engine = engine_new(act->place.docker, &site);
-	if (engine_list(engine, label(act), &list, &err) == 0)
+	if (engine_list(engine, labelled, &list, &err) == 0)
 		json_array_foreach(list, i, one)
 		{
 			const char *id = json_text(one, "Id");
 
-			if (id && engine_stop(engine, id, 10, &err) == 0
+			if (id && engine_stop(engine, id, 2, &err) == 0
 			    && engine_remove(engine, id, &err) == 0)
 				workflow_say(act->workflow, "removed a container that was left");
 		}
 	engine_free(engine);
+}
+
+void respawn_tidy(struct act *act)
+{
+	remove_all(act, label(act));
+}
+
+void respawn_tidy_tasks(struct act *act, const char *job)
+{
+	if (text_starts(job, "SLIPWAY_JOB="))
+		remove_all(act, arena_printf(act->arena, "slipway.task=%s",
+					     job + strlen("SLIPWAY_JOB=")));
 }

@@ -16,4 +16,7 @@ int respawn(struct act *act, const char *command, struct err *err) MUST_CHECK;
 /** Remove what an earlier step of this job left behind when it was killed. */
 void respawn_tidy(struct act *act);
 
+/** Remove the containers in which the project's commands of that job ("SLIPWAY_JOB=…") ran. */
+void respawn_tidy_tasks(struct act *act, const char *job);
+
 #endif
