@@ -52,8 +52,7 @@ static void tell_part(struct telling *telling, const struct outbox_part *part, i
 		return;
 	*rc = part->advance(telling, memo, err);
 	if (*rc < 0 && !telling->store_failed)
-		err_within(err, "%s of deployment %" PRId64, part->name,
-			   telling->report->deployment);
+		err_within(err, "report: %s", part->name);
 }
 
 /* Each part has said its piece before the next begins; the first that fails is the one that `name`

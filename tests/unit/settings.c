@@ -228,6 +228,82 @@ static void github(void)
 
 #define REPO "repositories:\n  acme/shop:\n"
 
+static void watches(const char *yaml, const char *want, const char *name)
+{
+	struct settings *settings;
+	const char *const *list;
+	cleanup(buf_free) struct buf out = BUF_INIT(1000);
+
+	same_str(read(yaml, &settings), "", name);
+	if (!settings)
+		return;
+	for (list = settings_deliveries(settings, arena); *list; list++)
+		buf_addf(&out, "%s ", *list);
+	same_str(buf_text(&out), want, "whose deliveries are looked through");
+}
+
+#define TOKEN "github: {token: {file: t}"
+#define APP   "github: {app: {id: Iv1.x, key: {file: k}}"
+#define SHOPS "repositories: {acme/shop: {}, acme/pay: {}}\n"
+
+static void dealings(void)
+{
+	struct settings *settings;
+
+	watches(HOOK, "", "no login: nobody's");
+	watches(HOOK SHOPS TOKEN "}\n", "repos/acme/shop repos/acme/pay ",
+		"a token: each repository's");
+	watches(HOOK SHOPS APP "}\n", "app ", "an App: its own");
+	watches(HOOK SHOPS APP ", deliveries: none}\n", "", "none: nobody's");
+	watches(HOOK TOKEN ", deliveries: [repos/a/b, repos/a/b/hooks/7, orgs/a/hooks/8]}\n",
+		"repos/a/b repos/a/b/hooks/7 orgs/a/hooks/8 ", "as it says");
+	watches("tokens: [{name: ops, secret: {file: t}, may: [read]}]\n" APP "}\n", "",
+		"no hooks: nobody expects any");
+	watches("listen: none\n" APP "}\n", "app ", "without a port");
+	same_str(read(HOOK TOKEN "}\n", &settings), "", "a token");
+	ok(settings_reports(settings, "deployments") && settings_reports(settings, "statuses")
+		   && !settings_reports(settings, "checks"),
+	   "GitHub is told deployments and statuses");
+	same_str(read(HOOK APP ", report: checks}\nurl: https://d.example/\n", &settings), "",
+		 "an App");
+	ok(!settings_reports(settings, "deployments") && settings_reports(settings, "checks"),
+	   "is told as it says");
+	same_str(settings->url, "https://d.example", "url, without its end");
+	same_str(read(HOOK, &settings), "", "no login");
+	ok(!settings_reports(settings, "deployments"), "nothing is told");
+}
+
+static void dealings_wrong(void)
+{
+	says(HOOK TOKEN ", report: checks}\n",
+	     "d.yml:2:36: 'checks' can be made by an App only; expected 'app', or 'statuses' "
+	     "instead\n",
+	     "checks with a token");
+	says(HOOK "github: {report: statuses}\n",
+	     "d.yml:2:18: 'report': expected 'app' or 'token' beside it: GitHub takes nothing from "
+	     "strangers\n",
+	     "reports without a login");
+	says(HOOK TOKEN ", deliveries: app}\n",
+	     "d.yml:2:40: 'app': there is no 'github: {app: …}'; expected repos/OWNER/NAME\n",
+	     "an App's deliveries with a token");
+	says(HOOK TOKEN ", deliveries: acme/shop}\n",
+	     "d.yml:2:40: 'deliveries': expected app, repos/OWNER/NAME, "
+	     "repos/OWNER/NAME/hooks/ID, orgs/NAME/hooks/ID or none, found 'acme/shop'\n",
+	     "a repository without repos/");
+	says("listen: none\n" HOOK APP "}\n",
+	     "d.yml:2:1: 'hooks' means nothing with 'listen: none': nobody can call\n",
+	     "hooks without a port");
+	says("listen: none\n" SHOPS,
+	     "d.yml:1:9: 'listen: none' needs 'github: {deliveries: …}' and a login there, or "
+	     "nobody "
+	     "could ask for a deployment\n",
+	     "neither a port nor deliveries");
+	says(HOOK "url: deploy.example\n",
+	     "d.yml:2:6: 'url': expected an address such as https://deploy.example, found "
+	     "'deploy.example'\n",
+	     "a url that is none");
+}
+
 static void repositories(void)
 {
 	says(HOOK "repositories: {shop: {}, a/b: {}, A/B: {}}\n",
@@ -400,6 +476,8 @@ int main(void)
 	hooks();
 	tokens();
 	github();
+	dealings();
+	dealings_wrong();
 	repositories();
 	rules();
 	secret_files();
