@@ -93,6 +93,14 @@ def ending(row, actions, settings, status, state, text):
     return one
 
 
-if __name__ == "__main__":
-    lanes([ending(*row) for row in ENDINGS])
-    h.done()
+def page():
+    """The rows of docs/targets/ecs-express.md: (ending, exit, state)."""
+    with open(os.path.join(h.TOP, "docs/targets/ecs-express.md"), encoding="utf-8") as f:
+        table = f.read().partition("<!-- endings:")[2].partition("<!-- end of endings")[0]
+    return [(r[0], int(r[1]), r[2]) for r in re.findall(r"^\| ([^|]+) \| (\d) \| (\w+) \|", table, re.M)]
+
+
+h.same(page(), [(e[0], e[3], e[4]) for e in ENDINGS], "the page has these endings")
+h.ok(len(ENDINGS) >= 20, "at least 20 of them")
+lanes([ending(*row) for row in ENDINGS])
+h.done()

@@ -175,7 +175,7 @@ static void find_log(struct report *report)
 			report->prefix =
 				json_text(places[i], "awsLogsConfiguration.logStreamPrefix");
 	}
-	/* https://docs.aws.amazon.com/AmazonECS/latest/developerguide/express-service-work.html */
+	/* What ECS calls it when it makes one, as far as is known. */
 	if (!report->group)
 		report->group = arena_printf(job->arena, "/aws/ecs/%s/%s", job->cluster, job->name);
 	if (!report->prefix)
