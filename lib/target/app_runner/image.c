@@ -25,7 +25,7 @@ static int remember_tag(struct job *job, const struct aws_image_job *how, const 
 {
 	const char *runs = shape_runs(json_object_get(job->memo, "previous"));
 	const char *end = arena_printf(job->arena, "/%s:%s", repository, tag);
-	struct aws_image before;
+	struct aws_image before = {0};
 
 	if (!runs || !text_ends(runs, end) || job_recall(job, "before-digest"))
 		return 0;
@@ -68,7 +68,7 @@ int image_publish(struct job *job, const char **name, const char **digest, struc
 		.platform = PLATFORM,
 		.runner = "App Runner",
 	};
-	struct aws_image image;
+	struct aws_image image = {0};
 
 	*name = *digest = NULL;
 	if (settings->image ? aws_image_find(&image, &how, settings->image, err)
