@@ -451,6 +451,11 @@ const struct settings_repository *settings_repository(const struct settings *set
 	return NULL;
 }
 
+const char *const *settings_environment(void)
+{
+	return (const char *const *)environ;
+}
+
 const char *settings_store(const struct settings *settings, struct arena *arena)
 {
 	if (!text_same(settings->store, "sqlite"))

@@ -106,6 +106,9 @@ const char *const *settings_deliveries(const struct settings *settings, struct a
 /** The store's URL: sqlite in the data folder, or as given. */
 const char *settings_store(const struct settings *settings, struct arena *arena);
 
+/** What this process was started with, for clouds: "NAME=value", NULL-ended. */
+const char *const *settings_environment(void);
+
 /** The settings of slipwayd.yml as Markdown, and as a JSON Schema (draft-07; new reference). */
 void settings_markdown(struct buf *out);
 json_t *settings_schema(void);

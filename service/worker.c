@@ -207,6 +207,7 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 			  .data = settings->data,
 			  .path = settings->path,
 			  .docker = settings->docker,
+			  .env = settings_environment(),
 			  .launcher = confined_launcher(settings, arena, &result->err)},
 	};
 
