@@ -17,10 +17,23 @@ void json_stream_free(struct json_stream *stream)
 	buf_free(&stream->held);
 }
 
+/* A build may print NULs, which come as \u0000 and which no JSON text of ours may hold. */
+static void replace_nuls(char *text, size_t size)
+{
+	for (size_t at = 0; at + 1 < size; at++) {
+		if (text[at] != '\\')
+			continue;
+		if (size - at >= 6 && memcmp(text + at + 1, "u0000", 5) == 0)
+			memcpy(text + at + 1, "ufffd", 5);
+		at++;
+	}
+}
+
 static int hand_out(struct json_stream *stream, struct err *err)
 {
 	json_auto json_t *message = NULL;
 
+	replace_nuls(stream->held.data, stream->held.size);
 	if (json_parse(&message, buf_text(&stream->held), stream->held.size, err))
 		return err_set(err, ERR_REMOTE, 0, "the engine's answer isn't JSON: %.200s",
 			       buf_text(&stream->held));

@@ -259,6 +259,10 @@ static const struct built builds[] = {
 	{"words of the author's aren't the engine's",
 	 "{\"stream\":\"Successfully built deadbeef\\n\"}{\"aux\":{\"ID\":\"" ID "\"}}", 200,
 	 ERR_NONE, ID, "Successfully built deadbeef|"},
+	{"a NUL that a build prints",
+	 "{\"stream\":\"a\\u0000b\\\\u0000\\n\"}{\"aux\":{\"ID\":\"" ID "\"}}", 200, ERR_NONE, ID,
+	 "a\xef\xbf\xbd"
+	 "b\\u0000|"},
 	{"a step that fails",
 	 "{\"stream\":\"half\"}{\"errorDetail\":{\"code\":1,\"message\":\"returned 1\"},\"error\":"
 	 "\"returned 1\"}",
