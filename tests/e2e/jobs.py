@@ -198,6 +198,9 @@ jobs:
         self.runner.close()
         for image in self.images():
             docker("rmi", "-f", image)
+        for name in (NAME, NAME + "-flask", NAME + "-go"):  # what serves stays with its data folder, also after `down`
+            for image in docker("images", "-q", "--filter", f"label=slipway.service={name}").split():
+                docker("rmi", "-f", image)
 
 
 def kinds(annotations, kind="error"):
