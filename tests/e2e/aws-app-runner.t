@@ -90,7 +90,23 @@ def page():
     return [(r[0], int(r[1]), r[2]) for r in re.findall(r"^\| ([^|]+) \| (\d) \| (\w+) \|", table, re.M)]
 
 
+def plan(aws):
+    """plan reads only, and shows the difference."""
+    app = world(aws, SHOP)
+    for want, settings in (("update service", {"port": 3000, "ingress": "private"}), ("do nothing", {
+            "image": OLD, "skip-if-unchanged": True}), ("create it", {"service-name": "other"})):
+        run = app.plan(settings)
+        h.ok(run.status == 0 and want in run.text, f"plan: {want} (app-runner)", run)
+        h.ok(all(c.startswith(("List", "Describe", "Get")) for c in run.calls), "plan reads only (app-runner)", run)
+        if "port" in settings:
+            h.ok(f"image: {OLD} -> {IMAGE}" in run.text and "port: 8080 -> 3000" in run.text
+                 and "ingress.public: true -> false" in run.text, "plan: what is live, what would be (app-runner)", run)
+    for status, want in (("PAUSED", "resume it"), ("CREATE_FAILED", "rebuild it"), ("DELETE_FAILED", "in the way")):
+        run = world(aws, {"seed": {"name": "shop", "status": status}}).plan()
+        h.ok(run.status == 0 and want in run.text, f"plan of a service that is {status} (app-runner)", run)
+
+
 h.same(page(), [(e[0], e[3], e[4]) for e in ENDINGS], "the page has these endings")
 h.ok(len(ENDINGS) >= 20, "at least 20 of them")
-lanes([ending(*row) for row in ENDINGS])
+lanes([plan, *[ending(*row) for row in ENDINGS]])
 h.done()
