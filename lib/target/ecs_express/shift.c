@@ -177,6 +177,20 @@ static void begin_undoing(struct express *job)
 	express_save(job);
 }
 
+/* A tag that both versions are named by may stand for ours by now. */
+static int is_certain(struct express *job, const json_t *goal, struct err *err)
+{
+	const char *image = express_shape_image(goal);
+
+	if (!image || strchr(image, '@') || !text_same(image, express_recall(job, "image")))
+		return 1;
+	return err_set(err, ERR_REMOTE, 0,
+		       "the settings are those of before, but the version before had the same "
+		       "image name, %.150s, which may stand for the one that failed: push the old "
+		       "image again and deploy, or use image-by-digest",
+		       image);
+}
+
 /* 1: it went back. */
 static int rollback(struct express *job, struct err *err)
 {
@@ -203,7 +217,7 @@ static int rollback(struct express *job, struct err *err)
 		return -1;
 	if (express_find(job, err))
 		return -1;
-	return express_follow(job, goal, err) ? -1 : 1;
+	return express_follow(job, goal, err) ? -1 : is_certain(job, goal, err);
 }
 
 int express_rollback(struct deploy *deploy, struct err *err)
