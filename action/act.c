@@ -131,7 +131,8 @@ struct tell *act_tell(const struct act *act, bool several)
 					       .workflow = act->workflow,
 					       .token = act->settings.token,
 					       .repository = inputs_variable("GITHUB_REPOSITORY"),
-					       .several = several});
+					       .several = several,
+					       .what = (enum tell_what)act->settings.report});
 }
 
 /* The post step needs the project file as it was, not as a build may have left it. */

@@ -117,7 +117,7 @@ static void end(void *self, const struct plan *plan, struct result *result)
 	reporter_end(act->reporter, result);
 	act->headline = headline(act, plan, result);
 	if (result->outcome != OUTCOME_LOST)
-		tell_end(act->tell, act->deployment, result, reporter_gone_by(act->reporter));
+		tell_end(act->tell, plan, act->deployment, result, reporter_gone_by(act->reporter));
 	summary_result(act->summary, result, plan->commit,
 		       result->outcome == OUTCOME_LOST
 			       ? "The post step of this job goes on with it."

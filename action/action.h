@@ -12,6 +12,7 @@ struct action_settings {
 	const char *token;
 	const char *data; /* of the sibling */
 	bool dry_run, allow_forks;
+	int report;           /* enum tell_what */
 	int64_t wait_timeout; /* seconds; 0: no limit */
 };
 

@@ -16,6 +16,9 @@ static int is_folder(const char *text, struct err *err)
 	return err_set(err, ERR_USAGE, 0, "expected an absolute path, found '%.100s'", text);
 }
 
+/* In the order of enum tell_what. */
+static const char *const reports[] = {"deployments", "statuses", "checks", "none", NULL};
+
 const struct field action_inputs[] = {
 	{
 		.name = "config",
@@ -56,6 +59,17 @@ const struct field action_inputs[] = {
 		.fallback = JOB_TOKEN,
 		.help = "For GitHub's API. With `deployments: write` the deployment is shown "
 			"there.",
+	},
+	{
+		.name = "report",
+		.type = FIELD_CHOICE,
+		.at = offsetof(struct action_settings, report),
+		.choices = reports,
+		.fallback = "deployments",
+		.help = "What GitHub shows: deployments; statuses: these and a status on the "
+			"commit "
+			"(`statuses: write`); checks: these and a check run with a summary "
+			"(`checks: write`); none.",
 	},
 	{
 		.name = "dry-run",

@@ -37,7 +37,7 @@ static void end(void *self, const struct plan *plan, struct result *result)
 	bool undone = result->outcome != OUTCOME_UNKNOWN && result->outcome != OUTCOME_LOST;
 
 	reporter_end(act->reporter, result);
-	tell_end(act->tell, act->deployment, result, reporter_gone_by(act->reporter));
+	tell_end(act->tell, plan, act->deployment, result, reporter_gone_by(act->reporter));
 	summary_result(act->summary, result, plan->commit,
 		       "The job was cancelled; its post step did this.");
 	act->headline = arena_printf(act->arena, "%s in %s: %s", plan->service, plan->environment,
@@ -55,11 +55,13 @@ static void end(void *self, const struct plan *plan, struct result *result)
 static int forget(struct act *act, const struct unfinished *left, struct err *err)
 {
 	struct result result = {.outcome = OUTCOME_CANCELLED, .failed = left->step};
+	const struct plan plan = {
+		.service = left->service, .environment = left->environment, .commit = left->commit};
 
 	err_set(&result.err, ERR_CANCELLED, 0, "%s: cancelled", step_name(left->step));
 	workflow_say(act->workflow, "%s in %s was cut off in %s: nothing had been switched",
 		     left->service, left->environment, step_name(left->step));
-	tell_end(act->tell, left->deployment, &result, 0);
+	tell_end(act->tell, &plan, left->deployment, &result, 0);
 	respawn_tidy_tasks(act, left->job);
 	unfinished_forget(act->notes);
 	return file_remove_tree(left->work, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "action/inputs.h"
+#include "action/mark.h"
 #include "github/api.h"
 #include "github/deployments.h"
 
@@ -11,8 +12,9 @@ struct tell {
 	struct tell_options options;
 	struct github *github;
 	char *run_url;
-	int64_t own;  /* the one that we made; 0: the job's, or none */
-	bool refused; /* we may not: say it once */
+	int64_t own;   /* the one that we made; 0: the job's, or none */
+	bool refused;  /* we may not: say it once */
+	bool unmarked; /* the same of the commit */
 };
 
 static const char *variable(const char *name, const char *otherwise)
@@ -63,14 +65,14 @@ static int create(struct tell *tell, const struct deployments_new *new, int64_t 
 	return 0;
 }
 
-int64_t tell_begin(struct tell *tell, const struct plan *plan)
+static int64_t begin_deployment(struct tell *tell, const struct plan *plan)
 {
 	const char *event = variable("GITHUB_EVENT_NAME", "");
 	autofree char *key = xprintf("%s.%s.%s.%s", variable("GITHUB_RUN_ID", "0"),
 				     variable("GITHUB_RUN_ATTEMPT", "1"),
 				     variable("GITHUB_ACTION", "slipway"), plan->service);
 	const struct deployments_new new = {
-		.repository = tell ? tell->options.repository : NULL,
+		.repository = tell->options.repository,
 		.commit = plan->commit,
 		.environment = plan->environment,
 		.key = key,
@@ -80,7 +82,7 @@ int64_t tell_begin(struct tell *tell, const struct plan *plan)
 	struct err err = ERR_INIT;
 	int64_t id = 0;
 
-	if (!tell || tell->refused || !plan->commit)
+	if (tell->refused || !plan->commit)
 		return 0;
 	if (create(tell, &new, &id, &err)) {
 		complain(tell, &err);
@@ -91,6 +93,34 @@ int64_t tell_begin(struct tell *tell, const struct plan *plan)
 		       &(struct deployments_status){.state = DEPLOYMENTS_IN_PROGRESS,
 						    .log_url = tell->run_url});
 	return id;
+}
+
+/* The commit's own status or check run; `result` NULL: it begins. */
+static void mark(struct tell *tell, const struct plan *plan, const struct result *result)
+{
+	bool check = tell->options.what == TELL_CHECKS;
+	autofree char *key =
+		xprintf("%s.%s.%s.%s", variable("GITHUB_RUN_ID", "0"),
+			variable("GITHUB_RUN_ATTEMPT", "1"), plan->service, plan->environment);
+	const struct mark mark = {.kind = check ? MARK_CHECK : MARK_STATUS,
+				  .repository = tell->options.repository,
+				  .plan = plan,
+				  .result = result,
+				  .url = tell->run_url,
+				  .key = key};
+	struct err err = ERR_INIT;
+
+	if (!plan->commit || tell->unmarked || (!check && tell->options.what != TELL_STATUSES)
+	    || mark_show(tell->github, &mark, &err) == 0)
+		return;
+	tell->unmarked = err.kind == ERR_AUTH || err.kind == ERR_ABSENT;
+	if (tell->unmarked)
+		workflow_say(tell->options.workflow,
+			     "no %s on the commit: the token may not; that needs `permissions: "
+			     "{%s: write}` in the workflow",
+			     check ? "check run" : "status", check ? "checks" : "statuses");
+	else
+		workflow_say(tell->options.workflow, "warning: %s", err.text);
 }
 
 static enum deployments_state state_of(enum outcome outcome)
@@ -107,14 +137,29 @@ static enum deployments_state state_of(enum outcome outcome)
 	}
 }
 
-void tell_end(struct tell *tell, int64_t id, const struct result *result, int64_t gone_by)
+int64_t tell_begin(struct tell *tell, const struct plan *plan)
+{
+	int64_t id;
+
+	if (!tell)
+		return 0;
+	id = begin_deployment(tell, plan);
+	mark(tell, plan, NULL);
+	return id;
+}
+
+void tell_end(struct tell *tell, const struct plan *plan, int64_t id, const struct result *result,
+	      int64_t gone_by)
 {
 	const bool live = result->outcome == OUTCOME_LIVE;
 	const struct github_patience patience = {.seconds = gone_by ? -1 : 30, .deadline = gone_by};
 
-	if (!tell || tell->refused || !id)
+	if (!tell)
 		return;
 	github_be_patient(tell->github, &patience);
+	mark(tell, plan, result);
+	if (tell->refused || !id)
+		return;
 	status(tell, id,
 	       &(struct deployments_status){.state = state_of(result->outcome),
 					    .description = live ? NULL : result->err.text,
@@ -132,7 +177,7 @@ struct tell *tell_new(const struct tell_options *options)
 	const char *run = inputs_variable("GITHUB_RUN_ID");
 	struct tell *tell;
 
-	if (!options->token || !options->repository)
+	if (!options->token || !options->repository || options->what == TELL_NOTHING)
 		return NULL;
 	tell = xalloc(sizeof *tell);
 	tell->options = *options;
