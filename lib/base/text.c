@@ -226,7 +226,7 @@ size_t text_fit(const char *s, size_t bytes, size_t characters)
 {
 	size_t at = 0, count = 0, start = 0;
 
-	for (; s[at] && at < bytes; at++) {
+	for (; at < bytes && s[at]; at++) {
 		if (((unsigned char)s[at] & 0xc0) == 0x80)
 			continue;
 		start = at;
