@@ -68,8 +68,12 @@ static inline const char *aws_ask(struct bench *bench, const char *url, const ch
 	request.url = xstrdup(url);
 	request.body = body;
 	request.body_size = body ? strlen(body) : 0;
-	if (http_send(bench->site.http, &request, &response, &err) == -1)
-		bail_out(err.text);
+	/* What is asked here may be asked twice; what is tested is elsewhere. */
+	for (int try = 1; http_send(bench->site.http, &request, &response, &err) == -1; try++) {
+		if (try == 5)
+			bail_out(err.text);
+		clock_sleep(&clock_system, 200);
+	}
 	snprintf(text, sizeof text, "%s", response.status == 200 ? buf_text(&response.body) : "");
 	http_request_free(&request);
 	http_response_free(&response);
