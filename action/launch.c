@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "net/http.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/work.h"
 
 #define CHILD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -77,9 +78,11 @@ static int make_plan(struct plan *plan, const struct setup *setup, const struct 
 		     const struct project_service *service, struct arena *arena, struct err *err)
 {
 	char key[11];
+	autofree char *work = NULL;
 
 	crypto_random_hex(key, sizeof key - 1);
 	key[0] = 'h'; /* by hand: never the number of a service's deployment */
+	work = work_folder(setup->data, key);
 	*plan = (struct plan){
 		.project = setup->project,
 		.service = service->name,
@@ -88,7 +91,7 @@ static int make_plan(struct plan *plan, const struct setup *setup, const struct 
 		.revive = launch->revive,
 		.version = launch->version,
 		.config = setup->config,
-		.work = arena_printf(arena, "%s/work/%s", setup->data, key),
+		.work = arena_strdup(arena, work),
 		.job = arena_printf(arena, "SLIPWAY_JOB=%s#%s", setup->data, key),
 	};
 	return inputs_secrets(&plan->secrets, service->secrets, arena, err);

@@ -9,12 +9,15 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "pipeline/work.h"
 
 enum { WAIT_MS = 5000, LOOK_MS = 20 };
 
 static char *path_of(const struct hold *hold)
 {
-	return xprintf("%s/work/%lld.lock", hold->data, (long long)hold->claim->deployment);
+	autofree char *name = xprintf("%lld.lock", (long long)hold->claim->deployment);
+
+	return work_folder(hold->data, name);
 }
 
 /* 0 ours, 1 another's: *holder, -1. A POSIX lock, since there the kernel tells whose it is. */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "net/http.h"
+#include "pipeline/work.h"
 #include "service/confined.h"
 #include "service/hold.h"
 #include "service/roles.h"
@@ -133,6 +134,7 @@ static int prepare(struct run *run, struct err *err)
 	const struct settings_repository *repository =
 		settings_repository(run->settings, order->repository);
 	const char *id = arena_printf(run->arena, "%lld", (long long)run->claim->deployment);
+	autofree char *work = work_folder(run->settings->data, id);
 
 	if (!repository)
 		return err_set(err, ERR_USAGE, 0, "%s is not in %s any more", order->repository,
@@ -148,7 +150,7 @@ static int prepare(struct run *run, struct err *err)
 		.revive = order->revive,
 		.version = order->version,
 		.config = repository->config,
-		.work = arena_printf(run->arena, "%s/work/%s", run->settings->data, id),
+		.work = arena_strdup(run->arena, work),
 		.job = arena_printf(run->arena, "SLIPWAY_JOB=%s#%s", run->settings->data, id),
 	};
 	if (run->claim->losses >= LOSSES)
@@ -223,7 +225,8 @@ static void run_claim(const struct settings *settings, struct store *store, stru
 
 static void remove_work(const struct settings *settings, const struct claim *claim)
 {
-	autofree char *work = xprintf("%s/work/%lld", settings->data, (long long)claim->deployment);
+	autofree char *id = xprintf("%lld", (long long)claim->deployment);
+	autofree char *work = work_folder(settings->data, id);
 	struct err err = ERR_INIT;
 
 	if (file_remove_tree(work, &err) < 0)

@@ -193,14 +193,15 @@ def is_cancelled():
 def confined():
     """What a command of the project's sees, as user 1001 in a default container."""
     top = os.path.join(BASE, "confined")
-    for part in ("ws", "temp/slipway_1/work/h1/checkout", "files"):
+    checkout = "/".join(["slipway_1", "work", "h1", "checkout"])
+    for part in ("ws", "temp/" + checkout, "files"):
         os.makedirs(os.path.join(top, part))
     t.write(os.path.join(top, "temp/git-credentials-1.config"), "s3cret\n")
     t.write(os.path.join(top, "files/set_env_1"), "")
     subprocess.run(["chown", "-R", "1001:1001", top], check=True)
     subprocess.run(["chown", "-R", "0:0", os.path.join(top, "temp/slipway_1")], check=True)
     os.chmod(os.path.join(top, "temp/slipway_1"), 0o700)
-    work = "/github/runner_temp/slipway_1/work/h1/checkout"
+    work = "/github/runner_temp/" + checkout
     script = ("id -u; id -G; touch here && echo wrote; touch /github/workspace/x && echo workspace; cat /github/runner_temp/git*; "
               "echo X=1 >>/github/file_commands/set_env_1; chmod 777 /github/runner_temp; env")
     image = RUNNER.images[0]

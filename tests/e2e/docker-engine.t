@@ -111,7 +111,7 @@ def runs():
     folder = os.path.join(BASE, "mounted")
     os.makedirs(folder)
     os.chmod(folder, 0o777)
-    got = call("run", image, f"mount={folder}:/work", "user=1234:5678", "--", "sh", "-c", "id -u; id -g; echo x >/work/made")
+    got = call("run", image, f"mount={folder}:/mnt", "user=1234:5678", "--", "sh", "-c", "id -u; id -g; echo x >/mnt/made")
     t.same(got.stderr, "1234\n5678\n", "as the user who was named")
     made = os.stat(os.path.join(folder, "made"))
     t.same((made.st_uid, made.st_gid), (1234, 5678), "in the folder that was mounted")

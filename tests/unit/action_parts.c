@@ -25,7 +25,7 @@ static void test_unfinished(void)
 {
 	const struct unfinished left = {.service = "shop",
 					.environment = "production",
-					.work = "/work/h1",
+					.work = "/data/h1",
 					.job = "SLIPWAY_JOB=x#h1",
 					.fence = 7,
 					.step = STEP_VERIFY,
