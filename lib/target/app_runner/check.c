@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "target/app_runner/settings.h"
 #include "target/aws/arn.h"
+#include "target/aws/valid.h"
 
 /* What the settings mean, and what they can't be together. */
 
@@ -83,43 +84,15 @@ bool app_runner_is_ecr_public(const char *image)
 	return text_starts(image, "public.ecr.aws/");
 }
 
-bool app_runner_is_secret(const struct app *app, const char *entry)
-{
-	size_t size = strcspn(entry, "=");
-
-	for (const char *const *name = app->secrets; name && *name; name++)
-		if (strlen(*name) == size && strncmp(*name, entry, size) == 0)
-			return true;
-	return false;
-}
-
 const char *app_runner_name(const struct app_runner_settings *settings, const struct app *app,
 			    struct arena *arena)
 {
-	char *name;
-
 	if (settings->service_name)
 		return settings->service_name;
-	name = arena_printf(arena, "%s-%s", app->service, app->environment);
-	for (char *at = name; *at; at++)
-		if (!isalnum((unsigned char)*at) && *at != '-' && *at != '_')
-			*at = '-';
-	return name;
+	return valid_default_name(app, arena);
 }
 
 /* ---- the mistakes ---- */
-
-static void wrong(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void wrong(struct buf *out, const char *fmt, ...)
-{
-	char text[400];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	buf_addf(out, "%s%s", out->size ? "; " : "", text);
-}
 
 static void check_size(const struct app_runner_settings *settings, struct buf *out)
 {
@@ -127,8 +100,9 @@ static void check_size(const struct app_runner_settings *settings, struct buf *o
 	const char *memory = settings->memory ? app_runner_memory(settings->memory) : NULL;
 
 	if (!settings->cpu != !settings->memory)
-		wrong(out,
-		      "cpu and memory: give both or neither, App Runner knows some pairs only");
+		valid_wrong(
+			out,
+			"cpu and memory: give both or neither, App Runner knows some pairs only");
 	if (!cpu || !memory)
 		return;
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -138,10 +112,11 @@ static void check_size(const struct app_runner_settings *settings, struct buf *o
 			if (strcmp(pairs[i][j], memory) == 0)
 				return;
 	}
-	wrong(out,
-	      "cpu: '%s' with memory: '%s': expected 0.25 vCPU with 0.5 or 1 GB, 0.5 with 1, 1 "
-	      "with 2, 3 or 4, 2 with 4 or 6, 4 with 8, 10 or 12",
-	      settings->cpu, settings->memory);
+	valid_wrong(
+		out,
+		"cpu: '%s' with memory: '%s': expected 0.25 vCPU with 0.5 or 1 GB, 0.5 with 1, 1 "
+		"with 2, 3 or 4, 2 with 4 or 6, 4 with 8, 10 or 12",
+		settings->cpu, settings->memory);
 }
 
 static void check_image(const struct app_runner_settings *settings, const struct app *app,
@@ -151,23 +126,26 @@ static void check_image(const struct app_runner_settings *settings, const struct
 	bool private = image ? app_runner_is_ecr(image) : !settings->code;
 
 	if (!settings->image && !settings->code && !app->image)
-		wrong(out,
-		      "say what to deploy: `build: {dockerfile: …}` for an image that is built "
-		      "here, `image:` for one in ECR, or `code:`");
+		valid_wrong(
+			out,
+			"say what to deploy: `build: {dockerfile: …}` for an image that is built "
+			"here, `image:` for one in ECR, or `code:`");
 	if (settings->code && (settings->image || app->image))
-		wrong(out, "code: and an image: App Runner takes one of them");
+		valid_wrong(out, "code: and an image: App Runner takes one of them");
 	if (settings->image && app->image)
-		wrong(out, "image: '%.100s' and build.dockerfile: deploy one of them", image);
+		valid_wrong(out, "image: '%.100s' and build.dockerfile: deploy one of them", image);
 	if (settings->code && settings->access_role)
-		wrong(out, "access-role: is for images of ECR; code: has a connection instead");
+		valid_wrong(out,
+			    "access-role: is for images of ECR; code: has a connection instead");
 	if (private && !settings->access_role && !settings->service_arn)
-		wrong(out,
-		      "access-role: is missing: App Runner needs it to pull a private image of "
-		      "ECR (trusted service: build.apprunner.amazonaws.com)");
+		valid_wrong(
+			out,
+			"access-role: is missing: App Runner needs it to pull a private image of "
+			"ECR (trusted service: build.apprunner.amazonaws.com)");
 	if (image && app_runner_is_ecr_public(image) && settings->auto_deployments)
-		wrong(out, "auto-deployments: App Runner can't for an image of ECR Public");
+		valid_wrong(out, "auto-deployments: App Runner can't for an image of ECR Public");
 	if (settings->image_by_digest && settings->auto_deployments)
-		wrong(out, "auto-deployments with image-by-digest: a digest never moves");
+		valid_wrong(out, "auto-deployments with image-by-digest: a digest never moves");
 }
 
 static void check_code(const struct app_runner_code *code, const struct app_runner_settings *all,
@@ -176,82 +154,41 @@ static void check_code(const struct app_runner_code *code, const struct app_runn
 	bool by_file = code->source == CODE_SOURCE_REPOSITORY;
 
 	if (!code->connection && strstr(code->repository, "github.com"))
-		wrong(out,
-		      "code.connection: is missing: App Runner reaches GitHub through one only");
+		valid_wrong(
+			out,
+			"code.connection: is missing: App Runner reaches GitHub through one only");
 	if (!by_file && !code->runtime)
-		wrong(out, "code.runtime: is missing; or say `configuration-source: repository` to "
-			   "use the repository's apprunner.yaml");
+		valid_wrong(
+			out,
+			"code.runtime: is missing; or say `configuration-source: repository` to "
+			"use the repository's apprunner.yaml");
 	if (by_file && (code->runtime || code->build_command || all->start_command || all->port))
-		wrong(out, "code.configuration-source: repository: runtime, build-command, "
-			   "start-command and port stand in apprunner.yaml then; leave them out");
+		valid_wrong(out,
+			    "code.configuration-source: repository: runtime, build-command, "
+			    "start-command and port stand in apprunner.yaml then; leave them out");
 	if (by_file && ((app->env && app->env[0]) || all->runtime_secrets))
-		wrong(out, "code.configuration-source: repository: env and secrets stand in "
-			   "apprunner.yaml then; leave them out");
+		valid_wrong(out, "code.configuration-source: repository: env and secrets stand in "
+				 "apprunner.yaml then; leave them out");
 }
 
 static void check_health(const struct app_runner_health *health, struct buf *out)
 {
 	if (health->protocol == 0 && health->path)
-		wrong(out,
-		      "health-check.path: with protocol tcp nothing is asked for; say protocol: "
-		      "http");
+		valid_wrong(
+			out,
+			"health-check.path: with protocol tcp nothing is asked for; say protocol: "
+			"http");
 }
 
 static void check_network(const struct app_runner_settings *settings, struct buf *out)
 {
 	if (settings->ingress == INGRESS_PRIVATE && settings->ip_address_type == 1)
-		wrong(out, "ip-address-type: dual-stack is for public services only");
+		valid_wrong(out, "ip-address-type: dual-stack is for public services only");
 	if (settings->scaling && settings->scaling_arn)
-		wrong(out, "auto-scaling and auto-scaling-configuration: give one");
+		valid_wrong(out, "auto-scaling and auto-scaling-configuration: give one");
 	if (settings->scaling && settings->scaling->min > settings->scaling->max)
-		wrong(out, "auto-scaling: min-size %lld is over max-size %lld",
-		      (long long)settings->scaling->min, (long long)settings->scaling->max);
-}
-
-static const char *env_value(const struct app *app, const char *name)
-{
-	size_t size = strlen(name);
-
-	for (const char *const *entry = app->env; entry && *entry; entry++)
-		if (strncmp(*entry, name, size) == 0 && (*entry)[size] == '=')
-			return *entry + size + 1;
-	return NULL;
-}
-
-static void check_env(const struct app_runner_settings *settings, const struct app *app,
-		      struct buf *out)
-{
-	for (const char *const *entry = app->env; entry && *entry; entry++) {
-		int size = (int)strcspn(*entry, "=");
-
-		if (strlen(*entry) > 51200)
-			wrong(out, "env: '%.*s' is longer than 51200 bytes", size, *entry);
-		if (app_runner_is_secret(app, *entry) && !arn_is_secret(*entry + size + 1))
-			wrong(out,
-			      "secrets: '%.*s': App Runner would show its value to whoever may "
-			      "look "
-			      "at the service, so it isn't sent; keep it in Secrets Manager or SSM "
-			      "and give the ARN: runtime-secrets: {%.*s: arn:aws:secretsmanager:…}",
-			      size, *entry, size, *entry);
-	}
-	for (const struct field_pair *pair = settings->runtime_secrets; pair && pair->name;
-	     pair++) {
-		if (!arn_is_secret(pair->value))
-			wrong(out,
-			      "runtime-secrets: '%s': expected the ARN of a secret (Secrets "
-			      "Manager "
-			      "or SSM), found something else",
-			      pair->name);
-		if (env_value(app, pair->name))
-			wrong(out, "runtime-secrets: '%s' is in env or secrets too", pair->name);
-	}
-}
-
-static void check_tags(const struct field_pair *tags, struct buf *out)
-{
-	for (; tags && tags->name; tags++)
-		if (strlen(tags->value) > 256)
-			wrong(out, "tags: '%.60s': the value is longer than 256", tags->name);
+		valid_wrong(out, "auto-scaling: min-size %lld is over max-size %lld",
+			    (long long)settings->scaling->min, (long long)settings->scaling->max);
 }
 
 static void check_name(const struct app_runner_settings *settings, const struct app *app,
@@ -262,10 +199,11 @@ static void check_name(const struct app_runner_settings *settings, const struct 
 	size_t size = strlen(name);
 
 	if (!settings->service_arn && (size < 4 || size > 40))
-		wrong(out,
-		      "service-name: the service would be called '%.80s', but App Runner wants 4 "
-		      "to 40 characters; say service-name",
-		      name);
+		valid_wrong(
+			out,
+			"service-name: the service would be called '%.80s', but App Runner wants 4 "
+			"to 40 characters; say service-name",
+			name);
 }
 
 int app_runner_check(const void *at, const struct app *app, struct err *err)
@@ -282,9 +220,9 @@ int app_runner_check(const void *at, const struct app *app, struct err *err)
 	if (settings->health_check)
 		check_health(settings->health_check, &out);
 	check_network(settings, &out);
-	check_env(settings, app, &out);
-	check_tags(settings->tags, &out);
+	valid_env(app, settings->runtime_secrets, "App Runner", 51200, &out);
+	valid_tags(settings->tags, &out);
 	if (aws_settings_check(&settings->aws, &one))
-		wrong(&out, "%s", one.text);
+		valid_wrong(&out, "%s", one.text);
 	return out.size ? err_set(err, ERR_USAGE, 0, "%s", buf_text(&out)) : 0;
 }

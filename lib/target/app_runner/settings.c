@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "image/reference.h"
 #include "target/aws/arn.h"
+#include "target/aws/valid.h"
 
 /* The table. What the members together may not be: check.c. */
 
@@ -45,28 +46,6 @@ static int valid_image(const char *text, struct err *err)
 		       reference.registry);
 }
 
-static int valid_repository(const char *text, struct err *err)
-{
-	size_t size = strlen(text);
-	bool good = size >= 2 && size <= 256 && isalnum((unsigned char)*text)
-		    && isalnum((unsigned char)text[size - 1]);
-
-	for (const char *c = text; *c; c++)
-		good &= islower((unsigned char)*c) || isdigit((unsigned char)*c)
-			|| strchr("._-/", *c);
-	if (good)
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected the name of an ECR repository, as acme/shop (lower case, without "
-		       "the registry), found '%.60s'",
-		       text);
-}
-
-static int valid_role(const char *text, struct err *err)
-{
-	return arn_check(text, "iam", "role/", err);
-}
-
 static int valid_cpu(const char *text, struct err *err)
 {
 	if (app_runner_cpu(text))
@@ -90,27 +69,6 @@ static int valid_line(const char *text, struct err *err)
 	if (!strpbrk(text, "\r\n"))
 		return 0;
 	return err_set(err, ERR_USAGE, 0, "App Runner takes a command of one line only");
-}
-
-static int valid_variable(const char *text, struct err *err)
-{
-	if (text_is_variable(text) && strcmp(text, "PORT") != 0)
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "'%.60s' is no name of a variable: expected letters, digits and '_', the "
-		       "first not a digit, and not PORT",
-		       text);
-}
-
-static int valid_path(const char *text, struct err *err)
-{
-	bool good = *text == '/' && strlen(text) <= 51200;
-
-	for (const char *c = text; *c; c++)
-		good &= (unsigned char)*c > ' ' && (unsigned char)*c < 0x7f;
-	if (good)
-		return 0;
-	return err_set(err, ERR_USAGE, 0, "expected a path such as /healthz, found '%.60s'", text);
 }
 
 static int valid_directory(const char *text, struct err *err)

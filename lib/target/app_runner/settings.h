@@ -89,7 +89,4 @@ const char *app_runner_branch(const char *text);
 bool app_runner_is_ecr(const char *image);
 bool app_runner_is_ecr_public(const char *image);
 
-/** Is the app's variable one of its secrets? `entry`: "NAME=value". */
-bool app_runner_is_secret(const struct app *app, const char *entry);
-
 #endif

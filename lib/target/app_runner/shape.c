@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "image/reference.h"
 #include "target/aws/arn.h"
+#include "target/aws/valid.h"
 
 #define IMAGE     "SourceConfiguration.ImageRepository"
 #define CODE      "SourceConfiguration.CodeRepository"
@@ -42,7 +43,7 @@ static void wish_env(const struct app_runner_settings *settings, const struct ap
 	for (const char *const *entry = app->env; entry && *entry; entry++) {
 		size_t size = strcspn(*entry, "=");
 		autofree char *name = xmemdup(*entry, size);
-		bool secret = app_runner_is_secret(app, *entry);
+		bool secret = valid_is_secret(app, *entry);
 
 		json_object_set_new(secret ? secrets : plain, name, json_string(*entry + size + 1));
 	}
@@ -270,20 +271,12 @@ json_t *shape_live(const json_t *service)
 
 /* ---- the wish upon what is there ---- */
 
+/* A copy: what is merged is changed later, the wish isn't. */
 static void overlay(json_t *onto, const json_t *wish)
 {
-	const char *name;
-	json_t *value;
+	json_auto json_t *copy = json_deep_copy(wish);
 
-	json_object_foreach((json_t *)wish, name, value)
-	{
-		json_t *there = json_object_get(onto, name);
-
-		if (json_is_object(there) && json_is_object(value))
-			overlay(there, value);
-		else
-			json_object_set_new(onto, name, json_deep_copy(value));
-	}
+	json_object_update_recursive(onto, copy);
 }
 
 /* Where the variables stand: of the image, or of the code. */

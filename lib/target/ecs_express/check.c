@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "target/aws/arn.h"
+#include "target/aws/valid.h"
 #include "target/ecs_express/settings.h"
 
 /* What the settings mean, and what they can't be together. */
@@ -104,45 +105,17 @@ bool express_is_ecr(const char *image)
 		   && strstr(at, ".amazonaws.com") != NULL);
 }
 
-bool express_is_secret(const struct app *app, const char *entry)
-{
-	size_t size = strcspn(entry, "=");
-
-	for (const char *const *name = app->secrets; name && *name; name++)
-		if (strlen(*name) == size && strncmp(*name, entry, size) == 0)
-			return true;
-	return false;
-}
-
 const char *express_name(const struct express_settings *settings, const struct app *app,
 			 struct arena *arena)
 {
-	char *name;
-
 	if (settings->service_arn)
 		return strrchr(settings->service_arn, '/') + 1;
 	if (settings->service_name)
 		return settings->service_name;
-	name = arena_printf(arena, "%s-%s", app->service, app->environment);
-	for (char *at = name; *at; at++)
-		if (!isalnum((unsigned char)*at) && *at != '-' && *at != '_')
-			*at = '-';
-	return name;
+	return valid_default_name(app, arena);
 }
 
 /* ---- the mistakes ---- */
-
-static void wrong(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void wrong(struct buf *out, const char *fmt, ...)
-{
-	char text[400];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	buf_addf(out, "%s%s", out->size ? "; " : "", text);
-}
 
 static void check_size(const struct express_settings *settings, struct buf *out)
 {
@@ -151,30 +124,33 @@ static void check_size(const struct express_settings *settings, struct buf *out)
 	const char *memory = settings->memory ? express_memory(settings->memory, arena) : NULL;
 
 	if (!settings->cpu != !settings->memory)
-		wrong(out, "cpu and memory: give both or neither, Fargate knows some pairs only");
+		valid_wrong(out,
+			    "cpu and memory: give both or neither, Fargate knows some pairs only");
 	if (cpu && memory && !express_is_pair(cpu, memory))
-		wrong(out,
-		      "cpu: '%s' with memory: '%s': expected 0.25 vCPU with 0.5, 1 or 2 GB, 0.5 "
-		      "with 1 to 4, 1 with 2 to 8, 2 with 4 to 16, 4 with 8 to 30, 8 with 16 to "
-		      "60, "
-		      "16 with 32 to 120",
-		      settings->cpu, settings->memory);
+		valid_wrong(
+			out,
+			"cpu: '%s' with memory: '%s': expected 0.25 vCPU with 0.5, 1 or 2 GB, 0.5 "
+			"with 1 to 4, 1 with 2 to 8, 2 with 4 to 16, 4 with 8 to 30, 8 with 16 to "
+			"60, "
+			"16 with 32 to 120",
+			settings->cpu, settings->memory);
 }
 
 static void check_image(const struct express_settings *settings, const struct app *app,
 			struct buf *out)
 {
 	if (!settings->image && !app->image)
-		wrong(out,
-		      "say what to deploy: `build: {dockerfile: …}` for an image that is built "
-		      "here, or `image:` for one that is there");
+		valid_wrong(
+			out,
+			"say what to deploy: `build: {dockerfile: …}` for an image that is built "
+			"here, or `image:` for one that is there");
 	if (settings->image && app->image)
-		wrong(out, "image: '%.100s' and build.dockerfile: deploy one of them",
-		      settings->image);
+		valid_wrong(out, "image: '%.100s' and build.dockerfile: deploy one of them",
+			    settings->image);
 	if (settings->repository_credentials
 	    && (!settings->image || express_is_ecr(settings->image)))
-		wrong(out, "repository-credentials: are for registries other than ECR, which "
-			   "execution-role opens");
+		valid_wrong(out, "repository-credentials: are for registries other than ECR, which "
+				 "execution-role opens");
 }
 
 static void check_roles(const struct express_settings *settings, struct buf *out)
@@ -182,60 +158,24 @@ static void check_roles(const struct express_settings *settings, struct buf *out
 	if (settings->service_arn)
 		return;
 	if (!settings->execution_role)
-		wrong(out, "execution-role: is missing: ECS needs it to pull the image (trusted "
-			   "service: ecs-tasks.amazonaws.com)");
+		valid_wrong(out,
+			    "execution-role: is missing: ECS needs it to pull the image (trusted "
+			    "service: ecs-tasks.amazonaws.com)");
 	if (!settings->infrastructure_role)
-		wrong(out,
-		      "infrastructure-role: is missing: ECS needs it to make the load balancer "
-		      "(trusted service: ecs.amazonaws.com)");
+		valid_wrong(
+			out,
+			"infrastructure-role: is missing: ECS needs it to make the load balancer "
+			"(trusted service: ecs.amazonaws.com)");
 }
 
 static void check_scaling(const struct express_scaling *scaling, struct buf *out)
 {
 	if (scaling->min && scaling->max && scaling->min > scaling->max)
-		wrong(out, "scaling: min %lld is over max %lld", (long long)scaling->min,
-		      (long long)scaling->max);
+		valid_wrong(out, "scaling: min %lld is over max %lld", (long long)scaling->min,
+			    (long long)scaling->max);
 	if (scaling->target > 100 && scaling->metric >= 0 && scaling->metric < 2)
-		wrong(out, "scaling.target: %lld percent: expected at most 100",
-		      (long long)scaling->target);
-}
-
-static const char *env_value(const struct app *app, const char *name)
-{
-	size_t size = strlen(name);
-
-	for (const char *const *entry = app->env; entry && *entry; entry++)
-		if (strncmp(*entry, name, size) == 0 && (*entry)[size] == '=')
-			return *entry + size + 1;
-	return NULL;
-}
-
-static void check_env(const struct express_settings *settings, const struct app *app,
-		      struct buf *out)
-{
-	for (const char *const *entry = app->env; entry && *entry; entry++) {
-		int size = (int)strcspn(*entry, "=");
-
-		if (strlen(*entry + size) > MAX_VALUE)
-			wrong(out, "env: '%.*s' is longer than %d bytes", size, *entry, MAX_VALUE);
-		if (express_is_secret(app, *entry) && !arn_is_secret(*entry + size + 1))
-			wrong(out,
-			      "secrets: '%.*s': ECS would show its value to whoever may look at "
-			      "the "
-			      "service, so it isn't sent; keep it in Secrets Manager or SSM and "
-			      "give the ARN: runtime-secrets: {%.*s: arn:aws:secretsmanager:…}",
-			      size, *entry, size, *entry);
-	}
-	for (const struct field_pair *pair = settings->runtime_secrets; pair && pair->name;
-	     pair++) {
-		if (!arn_is_secret(pair->value))
-			wrong(out,
-			      "runtime-secrets: '%s': expected the ARN of a secret (Secrets "
-			      "Manager or SSM), found something else",
-			      pair->name);
-		if (env_value(app, pair->name))
-			wrong(out, "runtime-secrets: '%s' is in env or secrets too", pair->name);
-	}
+		valid_wrong(out, "scaling.target: %lld percent: expected at most 100",
+			    (long long)scaling->target);
 }
 
 static void check_names(const struct express_settings *settings, const struct app *app,
@@ -246,17 +186,14 @@ static void check_names(const struct express_settings *settings, const struct ap
 
 	if (settings->service_arn && settings->service_name
 	    && !text_same(name, settings->service_name))
-		wrong(out, "service-name: '%s', but service-arn is of '%s'", settings->service_name,
-		      name);
+		valid_wrong(out, "service-name: '%s', but service-arn is of '%s'",
+			    settings->service_name, name);
 	if (settings->service_arn && settings->cluster
 	    && !strstr(settings->service_arn,
 		       arena_printf(arena, ":service/%s/", settings->cluster)))
-		wrong(out, "cluster: '%s', but service-arn is of another", settings->cluster);
+		valid_wrong(out, "cluster: '%s', but service-arn is of another", settings->cluster);
 	if (settings->log_prefix && !settings->log_group)
-		wrong(out, "log-prefix: needs log-group");
-	for (const struct field_pair *tag = settings->tags; tag && tag->name; tag++)
-		if (strlen(tag->value) > 256)
-			wrong(out, "tags: '%.60s': the value is longer than 256", tag->name);
+		valid_wrong(out, "log-prefix: needs log-group");
 }
 
 int express_check(const void *at, const struct app *app, struct err *err)
@@ -271,8 +208,9 @@ int express_check(const void *at, const struct app *app, struct err *err)
 	check_size(settings, &out);
 	if (settings->scaling)
 		check_scaling(settings->scaling, &out);
-	check_env(settings, app, &out);
+	valid_env(app, settings->runtime_secrets, "ECS", MAX_VALUE, &out);
+	valid_tags(settings->tags, &out);
 	if (aws_settings_check(&settings->aws, &one))
-		wrong(&out, "%s", one.text);
+		valid_wrong(&out, "%s", one.text);
 	return out.size ? err_set(err, ERR_USAGE, 0, "%s", buf_text(&out)) : 0;
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "image/reference.h"
 #include "target/aws/arn.h"
+#include "target/aws/valid.h"
 
 /* The table. What the members together may not be: check.c. */
 
@@ -59,31 +60,9 @@ static int valid_image(const char *text, struct err *err)
 	return image_reference_parse(&reference, text, arena, err);
 }
 
-static int valid_repository(const char *text, struct err *err)
-{
-	size_t size = strlen(text);
-	bool good = size >= 2 && size <= 256 && isalnum((unsigned char)*text)
-		    && isalnum((unsigned char)text[size - 1]);
-
-	for (const char *c = text; *c; c++)
-		good &= islower((unsigned char)*c) || isdigit((unsigned char)*c)
-			|| strchr("._-/", *c);
-	if (good)
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "expected the name of an ECR repository, as acme/shop (lower case, without "
-		       "the registry), found '%.60s'",
-		       text);
-}
-
 static int valid_credentials(const char *text, struct err *err)
 {
 	return arn_check(text, "secretsmanager", "secret:", err);
-}
-
-static int valid_role(const char *text, struct err *err)
-{
-	return arn_check(text, "iam", "role/", err);
 }
 
 static int valid_cpu(const char *text, struct err *err)
@@ -105,27 +84,6 @@ static int valid_memory(const char *text, struct err *err)
 		return 0;
 	return err_set(err, ERR_USAGE, 0,
 		       "expected 0.5 GB, or 1 to 120 GB (or 512 to 122880), found '%.40s'", text);
-}
-
-static int valid_variable(const char *text, struct err *err)
-{
-	if (text_is_variable(text) && strcmp(text, "PORT") != 0)
-		return 0;
-	return err_set(err, ERR_USAGE, 0,
-		       "'%.60s' is no name of a variable: expected letters, digits and '_', the "
-		       "first not a digit, and not PORT",
-		       text);
-}
-
-static int valid_path(const char *text, struct err *err)
-{
-	bool good = *text == '/' && strlen(text) <= 1024;
-
-	for (const char *c = text; *c; c++)
-		good &= (unsigned char)*c > ' ' && (unsigned char)*c < 0x7f;
-	if (good)
-		return 0;
-	return err_set(err, ERR_USAGE, 0, "expected a path such as /healthz, found '%.60s'", text);
 }
 
 static int valid_id(const char *text, const char *prefix, struct err *err)

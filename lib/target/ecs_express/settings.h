@@ -74,9 +74,6 @@ bool express_is_pair(const char *cpu, const char *memory);
 /** Is the image in a private registry of ECR, or in ECR Public? */
 bool express_is_ecr(const char *image);
 
-/** Is the app's variable one of its secrets? `entry`: "NAME=value". */
-bool express_is_secret(const struct app *app, const char *entry);
-
 /** What AVERAGE_CPU and its like are called. */
 extern const char *const express_metrics[];
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "target/aws/arn.h"
+#include "target/aws/valid.h"
 
 #define CONTAINER "primaryContainer"
 #define PLAIN     "environment"
@@ -76,7 +77,7 @@ static void wish_env(const struct express_settings *settings, const struct app *
 	for (const char *const *entry = app->env; entry && *entry; entry++) {
 		size_t size = strcspn(*entry, "=");
 		autofree char *name = xmemdup(*entry, size);
-		bool secret = express_is_secret(app, *entry);
+		bool secret = valid_is_secret(app, *entry);
 
 		json_object_set_new(secret ? secrets : plain, name, json_string(*entry + size + 1));
 	}
@@ -221,20 +222,12 @@ json_t *express_shape_live(const json_t *configuration)
 
 /* ---- the wish upon what is there ---- */
 
+/* A copy: what is merged is changed later, the wish isn't. */
 static void overlay(json_t *onto, const json_t *wish)
 {
-	const char *name;
-	json_t *value;
+	json_auto json_t *copy = json_deep_copy(wish);
 
-	json_object_foreach((json_t *)wish, name, value)
-	{
-		json_t *there = json_object_get(onto, name);
-
-		if (json_is_object(there) && json_is_object(value))
-			overlay(there, value);
-		else
-			json_object_set_new(onto, name, json_deep_copy(value));
-	}
+	json_object_update_recursive(onto, copy);
 }
 
 /* A variable that became a secret, or the other way round, is one of them only. */
