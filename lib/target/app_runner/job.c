@@ -7,22 +7,6 @@
 #include "target/aws/note.h"
 #include "target/aws/open.h"
 
-#define MEMO_LIMIT (1024 * 1024)
-
-/* The note is the newer of the two, when the folder outlived the worker that wrote it. */
-static void recall(struct job *job)
-{
-	const char *memo = job->deploy->memo;
-	struct err ignored = ERR_INIT;
-
-	job->memo = note_read(job->deploy);
-	if (json_object_size(job->memo) > 0 || !memo)
-		return;
-	json_decref(job->memo);
-	if (json_parse(&job->memo, memo, strlen(memo), &ignored))
-		job->memo = json_object();
-}
-
 int job_open(struct job *job, struct deploy *deploy, struct err *err)
 {
 	*job = (struct job){
@@ -34,7 +18,7 @@ int job_open(struct job *job, struct deploy *deploy, struct err *err)
 	job->name = app_runner_name(job->settings, deploy->app, job->arena);
 	if (note_claim(deploy, err) || aws_open(&job->aws, deploy, &job->settings->aws, err))
 		return -1;
-	recall(job);
+	job->memo = note_read(deploy);
 	job->arn = arena_strdup(job->arena, json_text(job->memo, "arn"));
 	return 0;
 }
@@ -47,10 +31,6 @@ void job_close(struct job *job)
 
 void job_save(struct job *job)
 {
-	cleanup(buf_free) struct buf text = BUF_INIT(MEMO_LIMIT);
-
-	buf_add_json(&text, job->memo);
-	job->deploy->memo = arena_strdup(job->arena, buf_text(&text));
 	note_write(job->deploy, job->memo);
 }
 
@@ -61,10 +41,7 @@ const char *job_recall(const struct job *job, const char *name)
 
 void job_note(struct job *job, const char *name, const char *value)
 {
-	if (value)
-		json_object_set_new(job->memo, name, json_string(value));
-	else
-		json_object_del(job->memo, name);
+	note_set(job->memo, name, value);
 }
 
 int job_pause(struct job *job, int64_t deadline, struct err *err)

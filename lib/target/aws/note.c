@@ -8,6 +8,7 @@
 
 #define NOTE_LIMIT (4 * 1024 * 1024)
 #define KEPT       4
+#define MEMO_LIMIT (1024 * 1024)
 
 static char *folder_of(const struct site *site)
 {
@@ -87,16 +88,24 @@ int note_claim(struct deploy *deploy, struct err *err)
 	return 0;
 }
 
+/* The note is the newer of the two, when the folder outlived the worker that wrote it. */
 json_t *note_read(const struct deploy *deploy)
 {
 	json_auto json_t *json = load(deploy);
 	json_t *note = json_object_get(json_object_get(json, "notes"), deploy->key);
+	const char *memo = deploy->memo;
+	struct err ignored = ERR_INIT;
 
-	return json_is_object(note) ? json_incref(note) : json_object();
+	if (json_object_size(note) > 0)
+		return json_incref(note);
+	if (memo && json_parse(&note, memo, strlen(memo), &ignored) == 0)
+		return note;
+	return json_object();
 }
 
 void note_write(struct deploy *deploy, json_t *note)
 {
+	cleanup(buf_free) struct buf text = BUF_INIT(MEMO_LIMIT);
 	json_auto json_t *json = load(deploy);
 	json_t *notes = json_object_get(json, "notes");
 
@@ -107,4 +116,14 @@ void note_write(struct deploy *deploy, json_t *note)
 	json_object_set(notes, deploy->key, note);
 	forget_old(notes);
 	store(deploy, json);
+	buf_add_json(&text, note);
+	deploy->memo = arena_strdup(deploy->arena, buf_text(&text));
+}
+
+void note_set(json_t *note, const char *name, const char *value)
+{
+	if (value)
+		json_object_set_new(note, name, json_string(value));
+	else
+		json_object_del(note, name);
 }

@@ -15,10 +15,14 @@
  * written is said, once, and is no failure. */
 int note_claim(struct deploy *deploy, struct err *err) MUST_CHECK;
 
-/** What this deployment (the same key) noted; an empty object when nothing. New reference. */
+/** What this deployment (the same key) noted, in the folder or else in deploy->memo; an empty
+ * object when nothing. New reference. */
 json_t *note_read(const struct deploy *deploy);
 
-/** Note it. A folder that can't be written is said, and is no failure. */
+/** Note it, in both. A folder that can't be written is said, and is no failure. */
 void note_write(struct deploy *deploy, json_t *note);
+
+/** Set a text of it; NULL takes it out. */
+void note_set(json_t *note, const char *name, const char *value);
 
 #endif

@@ -8,22 +8,6 @@
 #include "target/aws/open.h"
 #include "target/ecs_express/shape.h"
 
-#define MEMO_LIMIT (1024 * 1024)
-
-/* The note is the newer of the two, when the folder outlived the worker that wrote it. */
-static void recall(struct express *job)
-{
-	const char *memo = job->deploy->memo;
-	struct err ignored = ERR_INIT;
-
-	job->memo = note_read(job->deploy);
-	if (json_object_size(job->memo) > 0 || !memo)
-		return;
-	json_decref(job->memo);
-	if (json_parse(&job->memo, memo, strlen(memo), &ignored))
-		job->memo = json_object();
-}
-
 int express_open(struct express *job, struct deploy *deploy, struct err *err)
 {
 	*job = (struct express){
@@ -35,7 +19,7 @@ int express_open(struct express *job, struct deploy *deploy, struct err *err)
 	job->name = express_name(job->settings, deploy->app, job->arena);
 	if (note_claim(deploy, err) || aws_open(&job->aws, deploy, &job->settings->aws, err))
 		return -1;
-	recall(job);
+	job->memo = note_read(deploy);
 	job->arn = arena_strdup(job->arena, express_recall(job, "arn"));
 	job->cluster = arena_strdup(job->arena, express_recall(job, "cluster"));
 	return 0;
@@ -49,10 +33,6 @@ void express_close(struct express *job)
 
 void express_save(struct express *job)
 {
-	cleanup(buf_free) struct buf text = BUF_INIT(MEMO_LIMIT);
-
-	buf_add_json(&text, job->memo);
-	job->deploy->memo = arena_strdup(job->arena, buf_text(&text));
 	note_write(job->deploy, job->memo);
 }
 
@@ -63,10 +43,7 @@ const char *express_recall(const struct express *job, const char *name)
 
 void express_note(struct express *job, const char *name, const char *value)
 {
-	if (value)
-		json_object_set_new(job->memo, name, json_string(value));
-	else
-		json_object_del(job->memo, name);
+	note_set(job->memo, name, value);
 }
 
 int64_t express_later(const struct express *job, int64_t seconds)
