@@ -41,7 +41,7 @@ static const char *show(const char *lines, bool failed)
 	struct workflow *workflow = workflow_new(fd, false);
 
 	buf_clear(&out);
-	annotations_from(annotations, "/work/checkout", "apps", "shop");
+	annotations_from(annotations, "/srv/checkout", "apps", "shop");
 	for (const char *at = lines; *at;) {
 		size_t size = strcspn(at, "\n");
 
@@ -98,7 +98,7 @@ static void test_interpreters(void)
 		      true),
 		 "::error file=apps/shop/test_shop.py,line=12::assert 1 == 2\n", "pytest");
 	same_str(show("Traceback (most recent call last):\n"
-		      "  File \"/work/checkout/lib/lib.py\", line 3, in f\n"
+		      "  File \"/srv/checkout/lib/lib.py\", line 3, in f\n"
 		      "    g()\n"
 		      "  File \"/usr/lib/python3/json.py\", line 9, in g\n"
 		      "    raise\n"
@@ -106,17 +106,17 @@ static void test_interpreters(void)
 		      true),
 		 "::error file=apps/lib/lib.py,line=3::shop.errors.BrokenError: it broke\n",
 		 "a Python traceback: the deepest frame that is ours");
-	same_str(show("/work/checkout/shop/server.js:4\n"
+	same_str(show("/srv/checkout/shop/server.js:4\n"
 		      "  throw new Error('no')\n"
 		      "  ^\n"
 		      "\n"
 		      "Error: no\n"
-		      "    at f (/work/checkout/shop/server.js:4:9)\n",
+		      "    at f (/srv/checkout/shop/server.js:4:9)\n",
 		      true),
 		 "::error file=apps/shop/server.js,line=4::Error: no\n", "node");
 	same_str(show("TypeError: x is not a function\n"
 		      "    at node:internal/main:1:1\n"
-		      "    at g (/work/checkout/shop/server.js:8:3)\n",
+		      "    at g (/srv/checkout/shop/server.js:8:3)\n",
 		      true),
 		 "::error file=apps/shop/server.js,line=8,col=3::TypeError: x is not a function\n",
 		 "a stack of node's");
@@ -136,7 +136,7 @@ static void test_elsewhere(void)
 		      true),
 		 "", "what isn't a place in a file of the workspace is none");
 	same_str(show("/github/workspace/slipway.yml:3:1: error: a\n"
-		      "/work/checkout/shop/./src/../shop.py:4: warning: b\n",
+		      "/srv/checkout/shop/./src/../shop.py:4: warning: b\n",
 		      true),
 		 "::error file=slipway.yml,line=3,col=1::a\n"
 		 "::warning file=apps/shop/shop.py,line=4::b\n",
